@@ -1,0 +1,63 @@
+# Everything is made in .venv by python3 (3.11 or newer) and pip; nothing else is needed.
+# A stamp file a group of packages: the second run of a target installs nothing.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test lint types docs check bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp-dev  ## everything a developer needs, in .venv
+
+demo: $(VENV)/.stamp-examples  ## train a GRU to tell nine speakers apart
+	$(BIN)/python examples/japanese_vowels.py
+
+test: $(VENV)/.stamp-test  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.stamp-lint  ## check style and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.stamp-types  ## check types
+	$(BIN)/python -m mypy
+
+docs: $(VENV)/.stamp-docs  ## build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+check: test lint types docs  ## all of the four above
+
+bench: $(VENV)/.stamp-core  ## run every program in benchmarks/
+	@set -e; for program in $(sort $(wildcard benchmarks/[a-z]*.py)); do \
+	    echo "== $$program"; $(BIN)/python $$program; done
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) docs/_build build dist *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Dependency groups need a newer pip than the one many Pythons bring along.
+$(VENV)/.stamp-pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "dlgru needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.stamp-core: pyproject.toml | $(VENV)/.stamp-pip
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.stamp-examples: $(VENV)/.stamp-core
+	$(PIP) install --quiet --editable ".[examples]"
+	@touch $@
+
+$(VENV)/.stamp-%: $(VENV)/.stamp-core
+	$(PIP) install --quiet --group $*
+	@touch $@

@@ -1,0 +1,121 @@
+"""Which array library a raw array belongs to, and how to make arrays for it.
+
+Ordinary operations are written once, against ``xp``: NumPy for host arrays, the
+array's own library (CuPy) for device arrays.  A device library is found through
+the type of an array that is already there, so nobody who works on the CPU ever
+imports it.
+
+Storage is column-major everywhere.  NumPy's copies, products, stacks and mixed
+expansions quietly return row-major results, so results are made here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+
+RawArray: TypeAlias = Any
+"""An ndarray of any supported library; never a DLArray."""
+
+single = np.dtype(np.float32)
+double = np.dtype(np.float64)
+logical = np.dtype(np.bool_)
+complex_single = np.dtype(np.complex64)
+complex_double = np.dtype(np.complex128)
+
+CLASS_NAMES: dict[Any, str] = {
+    single: "single",
+    double: "double",
+    logical: "logical",
+    complex_single: "single",
+    complex_double: "double",
+}
+"""MATLAB's class of each supported dtype (complex data share the class of their parts)."""
+
+REAL_OF = {complex_single: single, complex_double: double}
+COMPLEX_OF = {
+    single: complex_single,
+    double: complex_double,
+    complex_single: complex_single,
+    complex_double: complex_double,
+}
+
+_device_types: dict[type, Any] = {}
+
+
+def register_device_array(kind: type, module: Any) -> None:
+    """Say that arrays of class `kind` belong to the array library `module`."""
+    _device_types[kind] = module
+
+
+def xp_of(array: RawArray) -> Any:
+    """Return the array library of a raw array: ``numpy``, ``cupy`` or a registered one."""
+    if type(array) is np.ndarray:
+        return np
+    return _library_of_type(type(array))
+
+
+def _library_of_type(kind: type) -> Any:
+    module = _device_types.get(kind)
+    if module is None:
+        cupy = sys.modules.get("cupy")
+        if cupy is not None and issubclass(kind, cupy.ndarray):
+            module = _device_types[kind] = cupy
+        else:
+            module = np
+    return module
+
+
+def is_device_array(array: object) -> bool:
+    """True for an array that lives on a device (CuPy's, or a registered library's)."""
+    return _library_of_type(type(array)) is not np
+
+
+def colmajor(xp: Any, shape: tuple[int, ...], dtype: Any) -> RawArray:
+    """Make an uninitialised column-major array."""
+    return xp.empty(shape, dtype=dtype, order="F")
+
+
+def as_colmajor(xp: Any, array: RawArray) -> RawArray:
+    """Return `array` itself if it is column-major, else a column-major copy."""
+    if array.flags.f_contiguous:
+        return array
+    out = xp.empty(array.shape, dtype=array.dtype, order="F")
+    out[...] = array
+    return out
+
+
+def to_host(array: RawArray) -> np.ndarray[Any, Any]:
+    """Bring a raw array to host memory (a view if it is there already)."""
+    if isinstance(array, np.ndarray):
+        return array
+    fetched: np.ndarray[Any, Any] = array.get()
+    return fetched
+
+
+def seal(array: RawArray) -> RawArray:
+    """Make a host array read-only, so that nothing can change it behind a DLArray's back."""
+    if type(array) is np.ndarray:
+        array.flags.writeable = False
+    return array
+
+
+def result_dtype(*dtypes: Any) -> Any:
+    """Return the dtype of a result by MATLAB's rule: any single gives single, else double.
+
+    Logical operands count as double, complex ones make the result complex.
+    NumPy's promotion is never used: it turns single and double into double.
+    """
+    has_single = has_complex = False
+    for d in dtypes:
+        if d == single:
+            has_single = True
+        elif d == complex_single:
+            has_single = has_complex = True
+        elif d == complex_double:
+            has_complex = True
+    if has_complex:
+        return complex_single if has_single else complex_double
+    return single if has_single else double

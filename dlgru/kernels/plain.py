@@ -1,0 +1,256 @@
+"""The plain engine: a whole GRU by array operations, on any array library.
+
+It accepts every mode of a GRU and is what other engines are tested against.
+Equations (W, R, b in blocks r, z, n; ``g`` the gate, ``s`` the state activation)::
+
+    r = g(Wr·x + Rr·h' + br)          z = g(Wz·x + Rz·h' + bz)
+    n = s(Wn·x + bn + r∘(Rn·h' + b'n))       reset "after" (b'n is 0 with a bias of 3H)
+    n = s(Wn·x + bn + Rn·(r∘h'))             reset "before"
+    h = (1 - z)∘n + z∘h'
+
+**Layout.**  A column-major ``[C,B,T]`` array is, transposed, a row-major
+``(T,B,C)`` one, and ``[3H,C]`` weights are ``(C,3H)`` rows; all names below speak
+of the transposed shapes.  Time is walked in blocks small enough for the caches:
+one input product a block, then per step one or two recurrent products and a
+handful of element-wise calls, all of which read and write contiguous memory:
+each gate of a step is a plane of its own.
+
+**Backward.**  What a step multiplies the incoming gradient with depends on the
+forward values only, so it is computed for a whole block at once; a step is then
+one multiplication into four gate gradients, one product, and the path through z.
+Weight gradients are one product a block.
+
+**Lengths.**  A step after the end of an observation counts as a step whose gates
+are fully open and whose candidate is 0: its state passes unchanged, and every
+factor of its gradients is 0.  Padding is replaced by selection, never multiplied
+away, so what stands in it, NaN included, cannot get out.
+
+The reserve refers to x, the initial state, the weights and y; it does not copy
+them, and the caller must leave them as they are until the backward run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from ..backend import RawArray, colmajor, double, single, xp_of
+from ..errors import DlgruValueError
+from .plain_blocks import (
+    Ended,
+    Inputs,
+    blocks,
+    clear_ended,
+    factors_after,
+    factors_before,
+    gate_count,
+    gates_again,
+    previous_states,
+)
+from .plain_steps import backward_after, backward_before, forward_after, forward_before, hold
+from .plain_sums import Sums
+from .pointwise import ACTIVATIONS, GATES, pointwise
+from .scratch import Scratch, give_back, take
+from .spec import Extra, Grads, Needs, Out, Spec, State
+
+def accepts(spec: Spec) -> bool | str:
+    """Return True, or the reason why this spec is not one for this engine."""
+    for field, allowed in _ALLOWED.items():
+        value = getattr(spec, field)
+        if value not in allowed:
+            return f"{field}={value!r} is not one of {', '.join(map(repr, allowed))}"
+    if spec.reset == "before" and spec.bias == 6:
+        return "a recurrent bias (bias=6) has no meaning with reset='before'"
+    return True
+
+
+_ALLOWED: dict[str, tuple[Any, ...]] = {
+    "dtype": (single, double),
+    "cell": ("gru",),
+    "rows_w": ("rzn",),
+    "rows_r": ("rzn",),
+    "reset": ("after", "before"),
+    "gate": tuple(GATES),
+    "act": tuple(ACTIVATIONS),
+    "bias": (0, 3, 6),
+    "direction": ("forward", "backward"),
+    "inner": (0, 1, 2),
+    "hmask": (0,),
+    "nmask": (0,),
+    "zmask": (0,),
+    "traces": (False,),
+    "save": ("none", "gates", "y"),
+    "truncate": (0,),
+    "precision": ("strict",),
+}
+
+
+def cost(spec: Spec) -> float:
+    """Estimate the seconds of a forward run: calls, products, element-wise passes."""
+    rows = spec.T * spec.B
+    products = 6.0 * rows * spec.H * (spec.C + spec.H)
+    return 5e-6 * (spec.T + 4) + products / 100e9 + 12e-10 * rows * spec.H
+
+
+class Reserve:
+    """What the backward run needs of a forward run; read-only until it is spent."""
+
+    __slots__ = ("R", "W", "b", "ended", "gates", "h0", "inner", "spec", "spent", "x", "y")
+
+    def __init__(self, spec: Spec, **kept: Any) -> None:
+        self.spec = spec
+        self.spent = False
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+
+@np.errstate(all="ignore")
+def forward(
+    spec: Spec,
+    x: RawArray,
+    state: State,
+    W: RawArray,
+    R: RawArray,
+    b: RawArray | None,
+    extra: Extra,
+) -> Out:
+    """Run a GRU over a sequence in one direction."""
+    xp, (T, B, _, H) = xp_of(x), spec[:4]
+    scratch = take(("forward", spec), xp, spec.dtype)
+    f = scratch.once("pointwise", pointwise, xp, spec.dtype, spec.gate, spec.act)
+    ended = Ended(xp, spec, extra.lengths)
+    inputs = Inputs(xp, spec, scratch, x, W, b, extra.inner)
+    keep = hold(xp, f.zero, scratch.array("held", B, H))
+    y = colmajor(xp, (H, B, T), spec.dtype)
+    saved = None
+    if spec.save == "gates":
+        saved = xp.empty((T, gate_count(spec), B, H), dtype=spec.dtype)
+    h, R_rows = state[0].T, R.T
+    if B == 1 and not R_rows.flags.c_contiguous:
+        R_rows = R_rows.copy()  # else `dot` copies it in every step
+    way = slice(None, None, -1 if spec.direction == "backward" else 1)
+    for first, end in blocks(spec):
+        a_in, n_in, hidden = inputs.block(first, end)
+        gates = None if saved is None else saved[first:end]
+        a, planes = _gate_views(spec, scratch, gates, way)
+        outside = (a_in[way], n_in[way])
+        result = (y.T[first:end][way], ended.steps[first:end][way])
+        if spec.reset == "after":
+            joins = repeat(hidden) if spec.inner < 2 else hidden[way]  # type: ignore[index]
+            h = forward_after(xp, f, R_rows, h, keep, zip(*outside, joins, *a, *planes, *result))
+        else:
+            open_h = scratch.array("open h", B, H)
+            steps = zip(*outside, *a[1:], *planes, *result)
+            h = forward_before(xp, f, R_rows, h, keep, steps, open_h)
+        if gates is not None and ended.mask is not None:
+            clear_ended(xp, f, gates, ended.mask[first:end])
+    last = colmajor(xp, (H, B), spec.dtype)
+    last.T[...] = h
+    give_back(("forward", spec), scratch)
+    if spec.save == "none":
+        return Out(y, (last,), (), None)
+    kept = Reserve(
+        spec, x=x, h0=state[0], y=y, W=W, R=R, b=b, inner=extra.inner, gates=saved, ended=ended
+    )
+    return Out(y, (last,), (), kept)
+
+
+def _gate_views(
+    spec: Spec, scratch: Scratch, gates: RawArray | None, way: slice
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return, step by step, where products go, and the planes rz, r, z, (hn), n.
+
+    Without a reserve all steps share the same planes.
+    """
+    B, H, count = spec.B, spec.H, gate_count(spec)
+    if gates is None:
+        block, each = scratch.array("gates", 1, count, B, H), _repeated
+    else:
+        block, each = gates[way], iter
+    planes = [each(block[:, :2]), *(each(block[:, i]) for i in range(count))]
+    if B == 1:
+        k = len(block)
+        rows = each(block[:, :2].reshape(k, 1, 2 * H))
+        a = (each(block[:, :3].reshape(k, 1, 3 * H)), rows, each(block[:, :2]))
+    else:
+        products = scratch.array("products", B, 2 * H)
+        in_planes = products.reshape(B, 2, H).transpose(1, 0, 2)
+        a = (repeat(None), repeat(products), repeat(in_planes))
+    return a, tuple(planes)
+
+
+def _repeated(block: RawArray) -> Iterator[RawArray]:
+    return repeat(block[0])
+
+
+@np.errstate(all="ignore")
+def backward(
+    reserve: Reserve,
+    dy: RawArray | None,
+    dlast: State | None,
+    dtraces: tuple[RawArray, ...] | None,
+    needs: Needs,
+    keep: bool = True,
+) -> Grads:
+    """Run a GRU back over a sequence: gradients of what `needs` names."""
+    spec, xp = reserve.spec, xp_of(reserve.x)
+    if reserve.spent:
+        raise DlgruValueError(
+            "The reserve of this run is spent",
+            identifier="dlgru:kernels:spentReserve",
+            function="backward",
+            fix="keep it with keep=True in the first backward run",
+        )
+    T, B, H, count = spec.T, spec.B, spec.H, gate_count(spec)
+    scratch = take(("backward", spec), xp, spec.dtype)
+    f = scratch.once("pointwise", pointwise, xp, spec.dtype, spec.gate, spec.act)
+    h0, Y, R_rows, mask = reserve.h0.T, reserve.y.T, reserve.R.T, reserve.ended.mask
+    inputs = None
+    if spec.save == "y":
+        inputs = Inputs(xp, spec, scratch, reserve.x, reserve.W, reserve.b, reserve.inner)
+    R_nrz = None
+    if spec.reset == "after":
+        R_nrz = scratch.array("R in the order n, r, z", H, 3 * H)
+        R_nrz[:, :H] = R_rows[:, 2 * H :]
+        R_nrz[:, H:] = R_rows[:, : 2 * H]
+    carry, total = scratch.array("carry", B, H), scratch.array("total", 2, B, H)
+    carry[...] = f.zero if dlast is None else dlast[0].T
+    dY = xp.broadcast_to(f.zero, (T, B, H)) if dy is None else dy.T
+    sums = Sums(xp, spec, needs, scratch, reserve.x, reserve.W)
+    back = slice(None, None, 1 if spec.direction == "backward" else -1)
+    for first, end in reversed(blocks(spec)):
+        k = end - first
+        h = previous_states(scratch, spec, h0, Y, reserve.ended, first, end)
+        ended = None if mask is None else mask[first:end]
+        if inputs is None:
+            gates = reserve.gates[first:end]
+        else:
+            gates = gates_again(xp, f, scratch, inputs, R_rows, h, first)
+            if ended is not None:
+                clear_ended(xp, f, gates, ended)
+        dy_block = dY[first:end]
+        if ended is not None:
+            dy_block = dy_block.copy()
+            xp.copyto(dy_block, f.zero, where=ended)
+        d = scratch.array("d", k, B, count * H)
+        d_planes = d.reshape(k, B, count, H).transpose(0, 2, 1, 3)
+        factors = scratch.array("factors", k, count, B, H)
+        open_h = None
+        if R_nrz is not None:
+            factors_after(xp, f, gates, h, factors, scratch)
+            steps = (dy_block, factors, gates[:, 1], d_planes, d[..., : 3 * H])
+            backward_after(xp, f, R_nrz.T, carry, total[0], zip(*(s[back] for s in steps)))
+        else:
+            open_h = factors_before(xp, f, gates, h, factors, scratch)
+            steps = (dy_block, factors[:, 0], factors[:, 1:], gates[:, 0], gates[:, 1])
+            steps += (d_planes[:, 0], d_planes[:, 1:], d[..., : 2 * H], d[..., 2 * H :])
+            backward_before(xp, f, reserve.R, carry, total, zip(*(s[back] for s in steps)))
+        sums.add(first, end, d, h, open_h, ended)
+    grads = sums.finish(carry)
+    give_back(("backward", spec), scratch)
+    if not keep:
+        reserve.spent, reserve.gates = True, None
+    return grads

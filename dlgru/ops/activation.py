@@ -1,0 +1,158 @@
+"""Activations: ``sigmoid relu leakyrelu softmax``.  Logical data are refused, as in MATLAB."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from dlgru.array import DLArray, Value, labels_of, to_value, wrap
+from dlgru.backend import xp_of
+from dlgru.errors import DlgruValueError
+from dlgru.labels import describe, positions
+from dlgru.namevalue import Interval
+from dlgru.op import Door, Operation, composite, primitive
+from dlgru.ops.arithmetic import gt_values, select
+from dlgru.ops.classes import conj, floating
+from dlgru.ops.format import require_format, stripdims
+from dlgru.ops.reduction import over, sum
+
+
+def activation(op: Operation) -> Door:
+    """Door of an activation: keeps the labels, refuses logical data."""
+
+    def door(X: Any, *args: Any, **options: Any) -> DLArray:
+        value = floating(to_value(X, op.name), op.name)
+        return wrap(op.on_values(value, *args, **options), labels_of(X))
+
+    return door
+
+
+@primitive("sigmoid", labels=activation)
+def sigmoid(X: Any) -> Any:
+    """Logistic function ``1 / (1 + exp(-X))`` of each element.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> float(dl.sigmoid(dl.dlarray(0)))
+    0.5
+    """
+    return 1 / (1 + xp_of(X).exp(-X))
+
+
+@sigmoid.vjp
+def _(y: Value, x: Value) -> Any:
+    return lambda g: g * conj(y * (1 - y))
+
+
+@sigmoid.cases
+def _(r: Any) -> Any:
+    yield (r(3, 2, fmt="CB"),)
+    yield (r(2, 2, 2),)
+
+
+@primitive("relu", labels=activation)
+def relu(X: Any) -> Any:
+    """``max(X, 0)`` of each element; the derivative at 0 is 0, and NaN stays NaN.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.relu(dl.dlarray([-1, 2])))
+      1×2 dlarray
+    <BLANKLINE>
+         0     2
+    """
+    return xp_of(X).maximum(X, 0)
+
+
+@relu.vjp
+def _(y: Value, x: Value) -> Any:
+    positive = gt_values(x, 0)
+    return lambda g: select(positive, g, 0.0)
+
+
+@relu.cases
+def _(r: Any) -> Any:
+    yield (r(3, 2, fmt="CB", kind="nonzero"),)
+
+
+@composite("leakyrelu", labels=activation)
+def leakyrelu(X: Any, scaleFactor: Annotated[float, Interval(0, float("inf"))] = 0.01) -> Any:
+    """X where it is positive, ``scaleFactor * X`` elsewhere.
+
+    Parameters
+    ----------
+    X : array
+        Single or double, any size and format, which the result keeps.
+    scaleFactor : float, default 0.01
+        Slope for negative elements.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.leakyrelu(dl.dlarray([-10, 2]), 0.5))
+      1×2 dlarray
+    <BLANKLINE>
+        -5     2
+    """
+    return select(gt_values(X, 0), X, scaleFactor * X)
+
+
+@leakyrelu.cases
+def _(r: Any) -> Any:
+    yield (r(3, 2, fmt="CB", kind="nonzero"),)
+    yield r(3, 2, kind="nonzero"), 0.2
+
+
+@primitive("softmax")
+def softmax(X: Any, axes: tuple[int, ...]) -> Any:
+    top = over("max", X, axes) if X.size else over("sum", X, axes)
+    e = xp_of(X).exp((X.T - top.T).T)
+    return (e.T / over("sum", e, axes).T).T
+
+
+@softmax.vjp
+def _(y: Value, x: Value, axes: tuple[int, ...]) -> Any:
+    return lambda g: y * (g - sum(g * y, axes))
+
+
+@softmax.cases
+def _(r: Any) -> Any:
+    yield (r(3, 2, fmt="CB"),)
+    yield (r(2, 3, 2, fmt="SCB"),)
+    yield r(2, 3), {"DataFormat": "BC"}
+
+
+@softmax.door
+def _softmax(X: Any, *, DataFormat: str = "") -> DLArray:
+    """Exponentials along the channel dimension, scaled to sum to 1.
+
+    Parameters
+    ----------
+    X : array
+        ``X[S,C,B,T]`` with a C dimension, or unformatted together with `DataFormat`.
+    DataFormat : str
+        Labels of unformatted data, in their order, which the result keeps.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.softmax(dl.dlarray([0, 0], "C")))
+      2(C) × 1(U) dlarray
+    <BLANKLINE>
+        0.5000
+        0.5000
+    """
+    labelled = require_format(X, DataFormat, "softmax")
+    axes = positions(labelled.dims, "C")
+    if not axes:
+        raise DlgruValueError(
+            identifier="dlgru:softmax:channel",
+            function="softmax",
+            argument="X",
+            came=describe(labelled.dims, labelled.shape),
+            expected="a C dimension",
+        )
+    value = floating(labelled.value, "softmax")
+    result = wrap(softmax.op.on_values(value, axes=axes), labelled.dims)
+    return stripdims(result, DataFormat) if DataFormat else result

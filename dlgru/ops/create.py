@@ -1,0 +1,328 @@
+"""Creators: ``zeros ones eye rand randn …``, plain or ``'like'`` another array.
+
+Every creator gives an unlabelled, untraced DLArray, so brackets, classes and sizes
+mean the same everywhere in a ported script.  Random numbers are MATLAB's own
+double-precision ones; single-precision draws are these rounded, because MATLAB's own
+pattern for them is not known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlgru import backend, rng
+from dlgru.array import DLArray, Value, finish, labels_of, to_raw, to_value, wrap
+from dlgru.backend import as_colmajor, seal, xp_of
+from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.ops.sizes import whole, whole_size
+
+_CLASSES = {"double": backend.double, "single": backend.single, "logical": backend.logical}
+
+
+def _request(
+    function: str, args: tuple[Any, ...], like: Any
+) -> tuple[tuple[int, ...], Any, Any]:
+    """Sizes, dtype and array library out of ``(m, n, …, typename)`` and ``'like', p``."""
+    sizes = list(args)
+    dtype, xp = backend.double, np
+    if len(sizes) >= 2 and isinstance(sizes[-2], str) and sizes[-2].lower() == "like":
+        like = sizes.pop()
+        sizes.pop()
+    if like is not None:
+        value = to_value(like, function, "like")
+        dtype, xp = value.dtype, xp_of(value.data)
+    elif sizes and isinstance(sizes[-1], str):
+        name = sizes.pop()
+        if name not in _CLASSES:
+            raise DlgruValueError(
+                identifier=f"dlgru:{function}:class",
+                function=function,
+                argument="typename",
+                came=f'"{name}"',
+                expected=listing(_CLASSES) + ", or 'like' and an array",
+            )
+        dtype = _CLASSES[name]
+    if len(sizes) == 1 and (
+        isinstance(sizes[0], list | tuple) or getattr(sizes[0], "shape", ()) not in ((), (1, 1))
+    ):
+        raw = to_raw(sizes[0]._dlgru_raw() if type(sizes[0]) is DLArray else sizes[0], function, "sz")
+        sizes = [float(n) for n in raw.ravel(order="F")]
+    shape = [whole_size(n, function, "sz") for n in sizes]
+    if not shape:
+        shape = [1, 1]
+    elif len(shape) == 1:
+        shape *= 2
+    while len(shape) > 2 and shape[-1] == 1:
+        shape.pop()
+    return tuple(shape), dtype, xp
+
+
+def _made(data: Any) -> DLArray:
+    return wrap(Value(seal(data)), "")
+
+
+def zeros(*sz: Any, like: Any = None) -> DLArray:
+    """Array of zeros: ``zeros(n)``, ``zeros(m, n, …)``, ``zeros([m, n])``.
+
+    Parameters
+    ----------
+    *sz : int or list, then optionally a class
+        Sizes (n alone is n×n; none is 1×1), then ``"single"``, ``"double"`` or
+        ``"logical"``, or ``'like', p``.
+    like : array, optional
+        Take class and device of this array, not its labels.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.zeros(2, 3, "single").dtype
+    dtype('float32')
+    """
+    shape, dtype, xp = _request("zeros", sz, like)
+    return _made(xp.zeros(shape, dtype=dtype, order="F"))
+
+
+def ones(*sz: Any, like: Any = None) -> DLArray:
+    """Array of ones; takes the arguments of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.ones(2, 3).shape
+    (2, 3)
+    """
+    shape, dtype, xp = _request("ones", sz, like)
+    return _made(xp.ones(shape, dtype=dtype, order="F"))
+
+
+def true(*sz: Any) -> DLArray:
+    """Logical array of ones; takes the sizes of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.underlyingType(dl.true(2, 2))
+    'logical'
+    """
+    return ones(*sz, "logical")
+
+
+def false(*sz: Any) -> DLArray:
+    """Logical array of zeros; takes the sizes of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> bool(dl.false())
+    False
+    """
+    return zeros(*sz, "logical")
+
+
+def NaN(*sz: Any, like: Any = None) -> DLArray:
+    """Array of NaN; takes the arguments of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.NaN(2, 3).shape
+    (2, 3)
+    """
+    return zeros(*sz, like=like) + math.nan
+
+
+def Inf(*sz: Any, like: Any = None) -> DLArray:
+    """Array of Inf; takes the arguments of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> float(dl.Inf(1))
+    inf
+    """
+    return zeros(*sz, like=like) + math.inf
+
+
+def eye(*sz: Any, like: Any = None) -> DLArray:
+    """Identity matrix; takes the arguments of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.eye(2))
+      2×2 dlarray
+    <BLANKLINE>
+         1     0
+         0     1
+    """
+    shape, dtype, xp = _request("eye", sz, like)
+    if len(shape) != 2:
+        raise DlgruValueError(
+            identifier="dlgru:eye:size",
+            function="eye",
+            argument="sz",
+            came=f"{len(shape)} sizes",
+            expected="one or two",
+        )
+    return _made(as_colmajor(xp, xp.eye(*shape, dtype=dtype)))
+
+
+def colon(first: Any, step: Any, last: Any = None) -> DLArray:
+    """The row ``first:last`` or ``first:step:last``, both ends included.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.colon(1, 2, 7))
+      1×4 dlarray
+    <BLANKLINE>
+         1     3     5     7
+    """
+    a, d, b = (float(first), 1.0, float(step)) if last is None else (float(first), float(step), float(last))
+    if d == 0 or math.isnan(a + d + b) or (d > 0) != (b >= a) and b != a:
+        return _made(np.zeros((1, 0), order="F"))
+    # A last element within rounding of the end belongs to the row.
+    count = math.floor((b - a) / d * (1 + 2 * np.finfo(float).eps)) + 1
+    row = a + d * np.arange(count)
+    if count and abs(row[-1]) > abs(b) and (row[-1] - b) * d > 0:
+        row[-1] = b
+    return _made(row.reshape(1, -1))
+
+
+def linspace(first: Any, last: Any, n: Any = 100) -> DLArray:
+    """A row of `n` equally spaced points from `first` to `last`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.linspace(0, 1, 3))
+      1×3 dlarray
+    <BLANKLINE>
+             0    0.5000    1.0000
+    """
+    count = max(1, whole(n, "linspace", "n"))
+    row = np.linspace(float(first), float(last), count) if count > 1 else np.array([float(last)])
+    return _made(row.reshape(1, -1))
+
+
+# -- random numbers ----------------------------------------------------------------------
+
+
+def _drawn(
+    function: str, draw: Callable[[tuple[int, ...]], Any], sz: tuple[Any, ...], like: Any
+) -> DLArray:
+    shape, dtype, xp = _request(function, sz, like)
+    if dtype == backend.logical:
+        raise DlgruTypeError(
+            identifier=f"dlgru:{function}:class",
+            function=function,
+            argument="typename",
+            came='"logical"',
+            expected=listing(["double", "single"]),
+        )
+    numbers = draw(shape)
+    if dtype in backend.REAL_OF:
+        numbers = numbers + 1j * draw(shape)
+    data = xp.asarray(numbers.astype(dtype, order="F", copy=False), order="F")
+    return _made(data)
+
+
+def rand(*sz: Any, like: Any = None) -> DLArray:
+    """Uniform random numbers in (0, 1), MATLAB's own after the same ``rng(seed)``.
+
+    Takes the arguments of :func:`zeros`.  Filled column by column.  Single-precision
+    draws are double draws rounded: MATLAB's own single stream is not known.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> _ = dl.rng("default")
+    >>> print(dl.rand(1, 3))
+      1×3 dlarray
+    <BLANKLINE>
+        0.8147    0.9058    0.1270
+    """
+    return _drawn("rand", rng.raw_rand, sz, like)
+
+
+def randn(*sz: Any, like: Any = None) -> DLArray:
+    """Standard normal random numbers, MATLAB's own after the same ``rng(seed)``.
+
+    Takes the arguments of :func:`zeros`.  Single-precision draws are double draws
+    rounded: MATLAB's own single stream is not known.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> _ = dl.rng("default")
+    >>> print(dl.randn(1, 3))
+      1×3 dlarray
+    <BLANKLINE>
+        0.5377    1.8339   -2.2588
+    """
+    return _drawn("randn", rng.raw_randn, sz, like)
+
+
+def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
+    """Uniform random whole numbers from 1 to `imax`, or from `imax[0]` to `imax[1]`.
+
+    Further arguments are those of :func:`zeros`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> _ = dl.rng("default")
+    >>> print(dl.randi(10, 1, 3))
+      1×3 dlarray
+    <BLANKLINE>
+         9    10     2
+    """
+    if type(imax) is DLArray or isinstance(imax, np.ndarray):
+        bounds: Any = [float(x) for x in to_raw(imax._dlgru_raw() if type(imax) is DLArray else imax, "randi", "imax").ravel()]
+        imax = bounds[0] if len(bounds) == 1 else tuple(bounds)
+    elif isinstance(imax, list):
+        imax = tuple(imax)
+    return _drawn("randi", lambda shape: rng.raw_randi(imax, shape), sz, like)
+
+
+def randperm(n: Any, k: Any = None) -> DLArray:
+    """A random permutation of 1..n as a row, or `k` different ones of these numbers.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> _ = dl.rng("default")
+    >>> print(dl.randperm(4))
+      1×4 dlarray
+    <BLANKLINE>
+         3     1     2     4
+    """
+    row = rng.raw_randperm(n) if k is None else rng.raw_randperm(n, k)
+    return _made(np.asfortranarray(np.asarray(row, dtype=float).reshape(1, -1)))
+
+
+def complex(A: Any, B: Any = None) -> DLArray:
+    """Complex data: ``complex(A)`` of real data, or ``A + 1i*B``; labels and trace stay.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.sqrt(dl.complex(-4)))
+      1×1 dlarray
+    <BLANKLINE>
+       0.0000 + 2.0000i
+    """
+    if B is None:
+        value = to_value(A, "complex")
+        if value.dtype in backend.REAL_OF:
+            return finish(value, labels_of(A))
+        B = 0.0
+    real_part = A if type(A) is DLArray else wrap(to_value(A, "complex"), "")
+    return real_part + B * 1j
+
+
+

@@ -1,0 +1,415 @@
+"""Operations that only move or repeat elements: reshape, permute, expand, repmat …
+
+Column-major rules: a reshape of stored data is a view, and results of the others
+are made column-major.  ``expand`` and ``sumto`` are each other's derivative; they
+carry every gradient through implicit expansion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from dlgru import backend
+from dlgru.array import DLArray, Value, finish, labels_of, to_value, wrap
+from dlgru.backend import as_colmajor, colmajor, xp_of
+from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
+from dlgru.labels import describe, trimmed_rank
+from dlgru.op import primitive
+from dlgru.ops.classes import astype
+from dlgru.ops.sizes import dimension, whole_size
+
+
+@primitive("reshape")
+def reshape(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.reshape(shape, order="F")
+
+
+@reshape.vjp
+def _(y: Value, x: Value, shape: tuple[int, ...]) -> Any:
+    source = x.shape
+    return lambda g: reshape(g, source)
+
+
+@reshape.cases
+def _(r: Any) -> Any:
+    yield r(3, 4, fmt="CB"), 2, 6
+    yield r(3, 4), [2, []]
+    yield r(2, 3, 2), 4, [], 1
+
+
+def _value_reshape(self: Value, shape: tuple[int, ...]) -> Value:
+    reshaped: Value = self if self.data.shape == shape else reshape(self, shape)
+    return reshaped
+
+
+Value.reshape = _value_reshape  # type: ignore[method-assign]
+
+
+@reshape.door
+def _reshape(X: Any, *sz: Any) -> DLArray:
+    """Give an array another size; elements keep their column-major order, labels are lost.
+
+    Parameters
+    ----------
+    X : array
+        Any size, formatted or not.
+    *sz : int or list
+        The new sizes, or one list of them.  One size may be ``[]``: it is worked out.
+
+    Returns
+    -------
+    DLArray
+        Always unformatted, as in MATLAB.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.reshape(dl.dlarray([[1, 2, 3], [4, 5, 6]]), 3, []))
+      3×2 dlarray
+    <BLANKLINE>
+         1     5
+         4     3
+         2     6
+    """
+    value = to_value(X, "reshape")
+    sizes: Sequence[Any] = sz[0] if len(sz) == 1 and isinstance(sz[0], list | tuple) else sz
+    if len(sz) == 1 and not isinstance(sz[0], list | tuple) and getattr(sz[0], "shape", None):
+        sizes = [float(n) for n in backend.to_host(to_value(sz[0], "reshape", "sz").data).ravel()]
+    count = value.data.size
+    known = [whole_size(n, "reshape", "sz") for n in sizes if not _is_empty(n)]
+    if len(sizes) - len(known) > 1 or len(sizes) < 2:
+        raise DlgruValueError(
+            identifier="dlgru:reshape:sizes",
+            function="reshape",
+            argument="sz",
+            came=f"{len(sizes)} sizes, {len(sizes) - len(known)} of them []",
+            expected="at least two sizes, at most one of them []",
+        )
+    product = math.prod(known)
+    shape = tuple(
+        (count // product if product else 0) if _is_empty(n) else whole_size(n, "reshape", "sz")
+        for n in sizes
+    )
+    if math.prod(shape) != count:
+        raise DlgruValueError(
+            "The number of elements must not change",
+            identifier="dlgru:reshape:count",
+            function="reshape",
+            argument="sz",
+            came=size_text(shape) if len(known) == len(sizes) else f"{product} times []",
+            expected=f"sizes whose product is {count} (X is {describe(labels_of(X), value.shape)})",
+        )
+    return finish(reshape.op.on_values(value, shape=shape))
+
+
+def _is_empty(n: Any) -> bool:
+    return isinstance(n, list | tuple) and len(n) == 0
+
+
+@primitive("permute")
+def permute(x: Any, order: tuple[int, ...]) -> Any:
+    return as_colmajor(xp_of(x), x.transpose(order))
+
+
+@permute.vjp
+def _(y: Value, x: Value, order: tuple[int, ...]) -> Any:
+    back = tuple(order.index(k) for k in range(len(order)))
+    return lambda g: permute(g, back)
+
+
+@permute.cases
+def _(r: Any) -> Any:
+    yield r(3, 4, 2), [2, 3, 1]
+    yield r(3, 4), [1, 3, 2]
+    yield r(3, 4, 2, fmt="SSC"), [2, 1, 3]
+
+
+@permute.door
+def _permute(X: Any, dimorder: Any) -> DLArray:
+    """Exchange dimensions: dimension k of the result is dimension ``dimorder(k)`` of X.
+
+    Parameters
+    ----------
+    X : array
+        A formatted array may only exchange dimensions that carry the same label.
+    dimorder : list of int
+        A permutation of 1..n, n at least the number of dimensions; dimensions beyond
+        those of X are singletons.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.permute(dl.dlarray([[1, 2, 3], [4, 5, 6]]), [2, 1]).shape
+    (3, 2)
+    >>> dl.permute(dl.dlarray([[1, 2, 3], [4, 5, 6]]), [1, 3, 2]).shape
+    (2, 1, 3)
+    """
+    value, labels = to_value(X, "permute"), labels_of(X)
+    given = [dimension(d, "permute", "dimorder") for d in dimorder]
+    if sorted(given) != list(range(len(given))) or len(given) < value.data.ndim:
+        raise DlgruValueError(
+            identifier="dlgru:permute:order",
+            function="permute",
+            argument="dimorder",
+            came=str([d + 1 for d in given]),
+            expected=f"each of 1..n once, n at least {value.data.ndim}",
+        )
+    if labels:
+        padded = labels + "U" * (len(given) - len(labels))
+        if "".join(padded[d] for d in given) != padded:
+            raise DlgruValueError(
+                "A formatted array may only exchange dimensions that carry the same label",
+                identifier="dlgru:permute:labels",
+                function="permute",
+                argument="dimorder",
+                came=f"{[d + 1 for d in given]} on {labels}",
+                expected=f"an order that leaves the labels {labels} in place",
+                fix="permute(stripdims(X), ...), then dlarray(..., fmt)",
+            )
+        labels = padded
+    full = value.reshape(value.shape + (1,) * (len(given) - value.data.ndim))
+    return finish(permute.op.on_values(full, order=tuple(given)), labels)
+
+
+def ipermute(X: Any, dimorder: Any) -> DLArray:
+    """Undo :func:`permute` with the same `dimorder`.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> X = dl.dlarray([[1, 2, 3], [4, 5, 6]])
+    >>> dl.ipermute(dl.permute(X, [2, 3, 1]), [2, 3, 1]).shape
+    (2, 3)
+    """
+    given = [dimension(d, "ipermute", "dimorder") for d in dimorder]
+    back: list[int] = [0] * len(given)
+    if sorted(given) == list(range(len(given))):
+        for at, d in enumerate(given):
+            back[d] = at
+    return permute(X, [b + 1 for b in back])  # type: ignore[no-any-return]
+
+
+@primitive("transpose", operator=())
+def transpose(x: Any) -> Any:
+    return as_colmajor(xp_of(x), x.T)
+
+
+@transpose.vjp
+def _(y: Value, x: Value) -> Any:
+    return lambda g: transpose(g)
+
+
+@transpose.cases
+def _(r: Any) -> Any:
+    yield (r(3, 4),)
+    yield (r(3, 2, fmt="SS"),)
+
+
+@transpose.door
+def _transpose(X: Any) -> DLArray:
+    """Non-conjugate transpose of a matrix, MATLAB's ``X.'``; ``X.T`` is the same.
+
+    A formatted array must have two dimensions with the same label.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.dlarray([[1, 2, 3], [4, 5, 6]]).T.shape
+    (3, 2)
+    """
+    value, labels = to_value(X, "transpose"), labels_of(X)
+    if value.data.ndim != 2 or (labels and labels[0] != labels[1]):
+        raise DlgruValueError(
+            identifier="dlgru:transpose:labels" if labels else "dlgru:transpose:size",
+            function="transpose",
+            argument="X",
+            came=describe(labels, value.shape),
+            expected="a matrix" + (" whose two labels are equal" if labels else ""),
+            fix="transpose(stripdims(X))" if labels else "use permute for more dimensions",
+        )
+    return wrap(transpose.op.on_values(value), labels)
+
+
+DLArray.T = property(_transpose)  # type: ignore[assignment,misc]
+
+
+@primitive("expand")
+def expand(x: Any, shape: tuple[int, ...]) -> Any:
+    out = colmajor(xp_of(x), shape, x.dtype)
+    out[...] = x.reshape(x.shape + (1,) * (len(shape) - x.ndim), order="F")
+    return out
+
+
+@expand.vjp
+def _(y: Value, x: Value, shape: tuple[int, ...]) -> Any:
+    source = x.shape
+    return lambda g: sumto(g, source)
+
+
+@expand.cases
+def _(r: Any) -> Any:
+    yield r(3, 1), (3, 4)
+    yield r(3, 1), (3, 4, 2)
+
+
+@expand.door
+def _expand(X: Any, shape: Any) -> DLArray:
+    """Repeat singleton dimensions until the size is `shape` (unformatted arrays)."""
+    return finish(expand.op.on_values(to_value(X, "expand"), shape=tuple(shape)))
+
+
+@primitive("sumto")
+def sumto(x: Any, shape: tuple[int, ...]) -> Any:
+    target = shape + (1,) * (x.ndim - len(shape))
+    n = x.ndim
+    # Reduce the transpose: it is row-major, and so NumPy keeps the order.
+    axes = tuple(n - 1 - k for k in range(n) if target[k] == 1 and x.shape[k] != 1)
+    if axes:
+        x = x.T.sum(axis=axes, keepdims=True).T
+    return x.reshape(shape, order="F")
+
+
+@sumto.vjp
+def _(y: Value, x: Value, shape: tuple[int, ...]) -> Any:
+    source = x.shape
+    return lambda g: expand(g, source)
+
+
+@sumto.cases
+def _(r: Any) -> Any:
+    yield r(3, 4), (3, 1)
+    yield r(3, 4, 2), (1, 4)
+
+
+@sumto.door
+def _sumto(X: Any, shape: Any) -> DLArray:
+    """Sum the dimensions in which `shape` is 1: undoes :func:`expand` (unformatted arrays)."""
+    return finish(sumto.op.on_values(to_value(X, "sumto"), shape=tuple(shape)))
+
+
+def _back_to(self: Value, shape: tuple[int, ...], dtype: Any) -> Value | None:
+    """A gradient for an operand of this size and class: summed, cast, real for real data."""
+    if dtype == backend.logical:
+        return None
+    g = self if self.data.dtype == dtype else astype(self, dtype)
+    back: Value = g if g.data.shape == shape else sumto(g, shape)
+    return back
+
+
+Value.back_to = _back_to  # type: ignore[method-assign]
+
+
+@primitive("squeeze")
+def squeeze(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.reshape(shape, order="F")
+
+
+@squeeze.vjp
+def _(y: Value, x: Value, shape: tuple[int, ...]) -> Any:
+    source = x.shape
+    return lambda g: reshape(g, source)
+
+
+@squeeze.cases
+def _(r: Any) -> Any:
+    yield (r(3, 1, 2, fmt="CBT"),)
+    yield (r(1, 1, 2),)
+    yield (r(1, 3),)
+
+
+@squeeze.door
+def _squeeze(X: Any) -> DLArray:
+    """Remove singleton dimensions, with their labels; a matrix is left alone.
+
+    If fewer than two dimensions remain, U dimensions fill up to two (MATLAB's
+    pages are silent there).
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> dl.squeeze(dl.dlarray([[[1.0, 2.0]], [[3.0, 4.0]]], "CBT")).dims
+    'CT'
+    """
+    value, labels = to_value(X, "squeeze"), labels_of(X)
+    shape = value.shape
+    if len(shape) <= 2:
+        return wrap(value, labels)
+    stay = [k for k, n in enumerate(shape) if n != 1]
+    new = tuple(shape[k] for k in stay)
+    kept = "".join(labels[k] for k in stay) if labels else ""
+    if labels:
+        kept += "U" * (2 - len(kept))
+        new += (1,) * (2 - len(new))
+    elif len(new) < 2:
+        # MATLAB: 1×1×N becomes N×1.
+        new += (1,) * (2 - len(new))
+    return finish(squeeze.op.on_values(value, shape=new), kept)
+
+
+@primitive("repmat")
+def repmat(x: Any, counts: tuple[int, ...]) -> Any:
+    n = len(counts)
+    x = x.reshape(x.shape + (1,) * (n - x.ndim), order="F")
+    # x laid out as s1×1×s2×1…, written into s1×r1×s2×r2…: one broadcast, one copy.
+    wide = colmajor(xp_of(x), tuple(v for pair in zip(x.shape, counts) for v in pair), x.dtype)
+    wide[...] = x.reshape(tuple(v for s in x.shape for v in (s, 1)), order="F")
+    return wide.reshape(tuple(s * c for s, c in zip(x.shape, counts)), order="F")
+
+
+@repmat.vjp
+def _(y: Value, x: Value, counts: tuple[int, ...]) -> Any:
+    source = x.shape
+    padded = source + (1,) * (len(counts) - len(source))
+    split = tuple(v for pair in zip(padded, counts, strict=True) for v in pair)
+    kept = tuple(v for s in padded for v in (s, 1))
+    return lambda g: reshape(sumto(reshape(g, split), kept), source)
+
+
+@repmat.cases
+def _(r: Any) -> Any:
+    yield r(2, 3), 2, 2
+    yield r(2, 3, fmt="CB"), [1, 1, 3]
+    yield r(2, 3, fmt="CB"), 2
+
+
+@repmat.door
+def _repmat(X: Any, *counts: Any) -> DLArray:
+    """Repeat an array: ``repmat(X, n)``, ``repmat(X, m, n, …)`` or ``repmat(X, [m, n, …])``.
+
+    The format is kept; repetition beyond the labelled dimensions makes U dimensions.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> print(dl.repmat(dl.dlarray([1, 2]), 2, 2))
+      2×4 dlarray
+    <BLANKLINE>
+         1     2     1     2
+         1     2     1     2
+    """
+    value, labels = to_value(X, "repmat"), labels_of(X)
+    given = counts[0] if len(counts) == 1 and isinstance(counts[0], list | tuple) else counts
+    times = [whole_size(c, "repmat", "counts") for c in given]
+    if not times:
+        raise DlgruTypeError(
+            "Not enough input arguments",
+            identifier="dlgru:repmat:arguments",
+            function="repmat",
+            argument="counts",
+            came="missing",
+            expected="repmat(X, n) or repmat(X, m, n)",
+        )
+    if len(times) == 1:
+        times *= 2
+    times += [1] * (value.data.ndim - len(times))
+    if labels:
+        labels += "U" * (len(times) - len(labels))
+    return finish(repmat.op.on_values(value, counts=tuple(times)), labels)
+
+
+def trim(value: Value, labels: str) -> tuple[Value, str]:
+    """Drop trailing singleton U dimensions beyond the second."""
+    n = trimmed_rank(labels, value.shape)
+    return value.reshape(value.shape[:n]), labels[:n]

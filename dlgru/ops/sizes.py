@@ -1,0 +1,110 @@
+"""Dimension numbers, dimension labels and sizes, as users give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.labels import ORDER, positions
+
+
+def whole(x: Any, function: str, argument: str) -> int:
+    """A whole number given as int, whole-valued float or one-element array."""
+    try:
+        value = float(x)
+    except (TypeError, ValueError):
+        value = None
+    if isinstance(x, str | bytes) or value is None or value != int(value):
+        raise DlgruTypeError(
+            identifier=f"dlgru:{function}:whole",
+            function=function,
+            argument=argument,
+            came=repr(x) if isinstance(x, str | int | float) else f"a {type(x).__name__}",
+            expected="a whole number",
+        )
+    return int(value)
+
+
+def whole_size(x: Any, function: str, argument: str) -> int:
+    """A size or count; negative ones are 0, as in MATLAB."""
+    return max(0, whole(x, function, argument))
+
+
+def dimension(x: Any, function: str, argument: str = "dim") -> int:
+    """A dimension number, counted from 1, as a 0-based axis."""
+    d = whole(x, function, argument)
+    if d < 1:
+        raise DlgruValueError(
+            identifier=f"dlgru:{function}:dim",
+            function=function,
+            argument=argument,
+            came=str(d),
+            expected="a dimension number; they count from 1",
+            fix=f"the first dimension is {argument}=1" if d == 0 else "",
+        )
+    return d - 1
+
+
+def axes_of(
+    dim: Any, labels: str, shape: tuple[int, ...], function: str
+) -> tuple[int, ...]:
+    """The 0-based axes that `dim` names: a number, several, a label, ``'all'``, or None.
+
+    None is MATLAB's default: the first dimension whose size is not 1.  Numbers
+    beyond the dimensions name singletons, so they are left out.
+    """
+    if dim is None:
+        if shape == (0, 0):
+            return (0,)
+        return (next((k for k, n in enumerate(shape) if n != 1), 0),)
+    if isinstance(dim, str):
+        if dim.lower() == "all":
+            return tuple(range(len(shape)))
+        return _axes_of_labels(dim, labels, function)
+    if isinstance(dim, list | tuple | range) or getattr(dim, "shape", ()) not in ((), (1, 1)):
+        items = dim if isinstance(dim, list | tuple | range) else _numbers(dim)
+        axes = [axes_of(d, labels, shape, function) for d in items]
+        flat = [a for several in axes for a in several]
+        if len(set(flat)) != len(flat):
+            raise DlgruValueError(
+                identifier=f"dlgru:{function}:dim",
+                function=function,
+                argument="vecdim",
+                came=str(dim),
+                expected="each dimension once",
+            )
+        return tuple(sorted(flat))
+    axis = dimension(dim, function)
+    return (axis,) if axis < len(shape) else ()
+
+
+def _numbers(dim: Any) -> list[float]:
+    data = getattr(dim, "value", dim)
+    data = getattr(data, "data", data) if not hasattr(data, "ravel") else data
+    return [float(x) for x in data.ravel()]
+
+
+def _axes_of_labels(dim: str, labels: str, function: str) -> tuple[int, ...]:
+    if not dim or any(d not in ORDER for d in dim):
+        raise DlgruValueError(
+            identifier=f"dlgru:{function}:dim",
+            function=function,
+            argument="dim",
+            came=f'"{dim}"',
+            expected='a dimension number, a list of them, a label such as "T", or "all"',
+        )
+    found: tuple[int, ...] = ()
+    for d in dict.fromkeys(dim):
+        places = positions(labels, d)
+        if not places:
+            raise DlgruValueError(
+                identifier=f"dlgru:{function}:label",
+                function=function,
+                argument="dim",
+                came=f'"{dim}"',
+                expected=f'a label of X, which is "{labels}"'
+                if labels
+                else "a dimension number: X is unformatted",
+            )
+        found += places
+    return tuple(sorted(found))

@@ -1,0 +1,107 @@
+"""Walking over nested containers: structs, cells, tables, and what registers itself.
+
+Gradients, updates and ``dlfeval`` treat a struct of cells of arrays like one array:
+they map a function over its leaves and put the results back in the same shape.
+A container is anything with a row in the register: how to take it apart, and how
+to build one like it.  Higher floors add their own kinds; nothing here names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dlgru.errors import DlgruTypeError
+
+Opener = Callable[[Any], "tuple[list[Any], list[Any]]"]
+Builder = Callable[[Any, "list[Any]"], Any]
+
+_register: dict[type, tuple[Opener, Builder]] = {}
+
+
+def register(kind: type, opener: Opener, builder: Builder) -> None:
+    """Say how containers of class `kind` open (names and items) and are built like another."""
+    _register[kind] = (opener, builder)
+
+
+def rules_of(x: Any) -> tuple[Opener, Builder] | None:
+    """How to open and build `x`, or None if it is a leaf."""
+    for kind in type(x).__mro__:
+        rules = _register.get(kind)
+        if rules is not None:
+            return rules
+    return None
+
+
+def tree_map(function: Callable[..., Any], tree: Any, *others: Any, path: str = "") -> Any:
+    """Apply ``function(leaf, *other_leaves)`` to parallel trees; the result has tree's shape.
+
+    Another tree may be ``None`` or ``[]`` as a whole: then its leaves are ``[]``.
+    """
+    rules = rules_of(tree)
+    if rules is None:
+        return function(tree, *others)
+    opener, builder = rules
+    names, items = opener(tree)
+    columns = []
+    for other in others:
+        columns.append(_matching(other, names, path, tree))
+    built = [
+        tree_map(
+            function,
+            item,
+            *[column[k] for column in columns],
+            path=f"{path}.{name}" if path else str(name),
+        )
+        for k, (name, item) in enumerate(zip(names, items, strict=True))
+    ]
+    return builder(tree, built)
+
+
+def _matching(other: Any, names: list[Any], path: str, tree: Any) -> list[Any]:
+    if other is None or (isinstance(other, list) and not other and names):
+        return [[] for _ in names]
+    rules = rules_of(other)
+    if rules is not None:
+        other_names, items = rules[0](other)
+        if other_names == names:
+            return items
+        if set(other_names) == set(names):
+            at = {name: item for name, item in zip(other_names, items, strict=True)}
+            return [at[name] for name in names]
+    came = "another kind of value" if rules is None else f"one with {rules[0](other)[0]}"
+    raise DlgruTypeError(
+        "Containers that go together must have the same fields",
+        identifier="dlgru:tree:mismatch",
+        function="tree",
+        argument=f"the container at {path}" if path else "the container",
+        came=came,
+        expected=f"a {type(tree).__name__} with {names}",
+    )
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Every leaf, in order."""
+    rules = rules_of(tree)
+    if rules is None:
+        yield tree
+        return
+    for item in rules[0](tree)[1]:
+        yield from leaves(item)
+
+
+register(
+    dict,
+    lambda d: (list(d), list(d.values())),
+    lambda d, items: type(d)(zip(d, items, strict=True)),
+)
+register(
+    list,
+    lambda c: (list(range(len(c))), list(c)),
+    lambda c, items: type(c)(items) if type(c) is list else c._like(items),
+)
+register(
+    tuple,
+    lambda c: (list(range(len(c))), list(c)),
+    lambda c, items: tuple(items) if type(c) is tuple else type(c)(*items),
+)

@@ -1,0 +1,182 @@
+"""The rules of the house: import floors, file sizes, public names, engines, clean text."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import re
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dlgru
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "dlgru"
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name != "__init__.py" or path.parent == PACKAGE
+}
+
+# A module imports only what stands before it in this list.
+FLOORS = {
+    "ground": "errors namevalue labels signature backend",
+    "machinery": """
+        tape tree twister rng formatshort display arrayhook sameness structs mfunction
+        endmark subscript indexing pythonbrackets matlabparens selecting
+        kernels.spec kernels.scratch kernels.pointwise kernels.plain_sums
+        kernels.plain_blocks kernels.plain_steps kernels.plain kernels.interface
+    """,
+    "definition": "array op protocols containers",
+    "operations": """
+        ops.sizes ops.classes ops.shape ops.align ops.arithmetic ops.elementwise ops.join
+        ops.reduction ops.linalg ops.index ops.format ops.create ops.activation ops.connect
+        ops.loss ops.cells ops.recurrent
+    """,
+    "calculus": "autodiff",
+    "training": "training.updates",
+    "doors": "__init__ matlab",
+}
+ORDER = [f"dlgru.{name}" for names in FLOORS.values() for name in names.split()]
+
+WITHOUT_NUMPY = {f"dlgru.{name}" for name in ("errors", "namevalue", "labels", "signature", "tape")}
+OPTIONAL = {"cupy", "cupyx", "matio", "matplotlib", "mpi4py", "onnx", "scipy"}
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """Every module a file names in an import: full name, line, whether inside a function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {id(n) for function in functions for n in ast.walk(function)}
+    here = path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*here[: -node.level], *filter(None, [node.module])])
+            base = base if node.level else node.module or ""
+            # `from dlgru import backend` names a module of ours, `from dlgru.tape import Tape` a part.
+            parts = [f"{base}.{alias.name}" for alias in node.names]
+            names = [part if part in MODULES else base for part in parts]
+        else:
+            continue
+        for name in names:
+            yield name, node.lineno, id(node) in inside
+
+
+# -- floors ----------------------------------------------------------------------------
+
+
+def test_the_list_of_floors_names_every_module_once() -> None:
+    present = {name.replace("dlgru.__init__", "dlgru.__init__") for name in MODULES}
+    assert sorted(ORDER) == sorted(present)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_below(module: str) -> None:
+    rank = {name: k for k, name in enumerate(ORDER)}
+    rank["dlgru"] = rank["dlgru.__init__"]
+    for name, line, inside in imports(MODULES[module]):
+        top = name.partition(".")[0]
+        where = f"{module}, line {line}: import of {name}"
+        if top == "dlgru":
+            assert name in rank, f"{where}: not in the list of floors"
+            assert rank[name] < rank.get(module, -1), f"{where}: stands above"
+        if inside or top not in {*sys.stdlib_module_names, "numpy", "dlgru"}:
+            assert top in OPTIONAL, f"{where}: no optional package"
+            assert inside, f"{where}: optional packages are imported where they are used"
+        if module in WITHOUT_NUMPY:
+            assert top != "numpy", f"{where}: this file knows no array library"
+
+
+def test_importing_dlgru_imports_numpy_and_nothing_else() -> None:
+    script = "import sys; before = set(sys.modules); import dlgru; print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    packages = {name.partition(".")[0] for name in done.stdout.split()}
+    assert packages - set(sys.stdlib_module_names) == {"dlgru", "numpy"}
+
+
+def test_no_file_of_the_package_is_longer_than_400_lines() -> None:
+    lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: n for name, n in lengths.items() if n > 400} == {}
+
+
+# -- public names ----------------------------------------------------------------------
+
+PUBLIC = {
+    name
+    for name, value in vars(dlgru).items()
+    if not name.startswith("_") and not isinstance(value, types.ModuleType) and name != "annotations"
+}
+"""All that ``dlgru.name`` offers; a few of them, such as ``sum``, only in this spelling."""
+
+DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception|data):: (?:dlgru\.)?(\w+)$", re.M)
+
+
+def test_star_import_gives_every_public_name_but_shadows_no_builtin() -> None:
+    assert len(dlgru.__all__) == len(set(dlgru.__all__))
+    assert set(dlgru.__all__) == PUBLIC - set(dir(builtins))
+
+
+def test_public_names_are_the_documented_names() -> None:
+    pages = sorted((ROOT / "docs" / "api").glob("*.md"))
+    documented = [name for page in pages for name in DIRECTIVE.findall(page.read_text("utf-8"))]
+    assert sorted(documented) == sorted(PUBLIC)
+
+
+# -- engines ---------------------------------------------------------------------------
+
+
+def test_all_engines_have_the_same_signatures() -> None:
+    from dlgru.kernels.interface import ENGINES
+    from dlgru.kernels.plain import accepts, backward, cost, forward
+
+    reference = {f.__name__: inspect.signature(f) for f in (forward, backward, accepts, cost)}
+    assert len(ENGINES) > 0
+    for engine in ENGINES:
+        found = {name: inspect.signature(getattr(engine, name)) for name in reference}
+        assert found == reference, engine
+
+
+# -- clean text ------------------------------------------------------------------------
+
+# Written in pieces, so that this file does not find itself.
+UNWANTED = {
+    "a path of one machine": r"(?<![\w.~-])/(?:ho" r"me|ro" r"ot|Us" r"ers|wo" r"rk|op" r"t)/\w",
+    "the address of a package index": r"index-u" r"rl|py" r"pi\.org|python" r"hosted|/simp" r"le/",
+    "a note to self": r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b",
+}
+TEXT = {".py", ".md", ".toml", ".c", ".h", ".cu", ".cuh", ".json", ".txt", ".yml", ""}
+
+
+def texts() -> Iterator[Path]:
+    folders = ["dlgru", "native", "tests", "examples", "benchmarks", "docs", ".ci"]
+    for path in [*ROOT.iterdir(), *(p for folder in folders for p in (ROOT / folder).rglob("*"))]:
+        made = {"_build", "__pycache__"} & set(path.parts) or path.suffix not in TEXT
+        if path.is_file() and not made:
+            yield path
+
+
+@pytest.mark.parametrize("what", UNWANTED)
+def test_no_file_holds(what: str) -> None:
+    pattern = re.compile(UNWANTED[what])
+    found = [
+        f"{path.relative_to(ROOT)}:{k}: {line.strip()}"
+        for path in texts()
+        for k, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert re.search(r"^ *make test\b", (ROOT / "README.md").read_text("utf-8"), re.M)
