@@ -35,9 +35,13 @@ BAD_CLASS = (
 
 
 class Value:
-    """A raw array, the tape that watches it (or None) and its id there."""
+    """A raw array, the tape that watches it (or None) and its id there.
 
-    __slots__ = ("data", "id", "tape")
+    ``plan`` is for whoever wants to remember something about this very array;
+    recurrent operations leave there what calls with these weights came to.
+    """
+
+    __slots__ = ("data", "id", "plan", "tape")
 
     if TYPE_CHECKING:
         # Installed by the operations that implement them.
@@ -59,6 +63,7 @@ class Value:
         self.data = data
         self.tape = tape
         self.id = id
+        self.plan: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:

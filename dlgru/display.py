@@ -18,9 +18,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .backend import CLASS_NAMES, RawArray, is_device_array
-from .errors import DlgruValueError, size_text
-from .formatshort import array_block, number_text
+from dlgru.backend import CLASS_NAMES, RawArray, is_device_array
+from dlgru.errors import DlgruValueError, size_text
+from dlgru.formatshort import array_block, number_text
 
 __all__ = [
     "array_block",

@@ -18,8 +18,8 @@ complex                               ``3.0000 + 4.0000i``; exponents and     19
 
 The factor makes the largest number 1 to 10 if it is big, and 0.1 to 1 if it is small.  NaN and Inf
 decide nothing.  The rules are taken from printed output of MATLAB; none was found for several
-numbers whose largest is exactly 0.001, 0.0001 …, which get the factor that makes it 1.  A page wider than 80 characters is cut into blocks headed
-``Columns 1 through 8``.
+numbers whose largest is exactly 0.001, 0.0001 …, which get the factor that makes it 1.  A page
+wider than 80 characters is cut into blocks headed ``Columns 1 through 8``.
 
 MATLAB prints every number of an array.  A Python shell prints whatever it holds, so arrays of more
 than 10,000 elements are shortened here: the first and last 10 rows, 8 columns and 2 pages, with a
@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .backend import RawArray, to_host
+from dlgru.backend import RawArray, to_host
 
 LINE_WIDTH = 80
 LIMIT = 10_000

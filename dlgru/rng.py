@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DlgruValueError, listing
-from .twister import Doubles, Stream, Words, checked_seed
+from dlgru.errors import DlgruValueError, listing
+from dlgru.twister import Doubles, Stream, Words, checked_seed
 
 OTHER_GENERATORS = (
     "combRecursive",

@@ -71,6 +71,9 @@ def apply_add(xp: Any, data: RawArray, selection: Selection, value: RawArray) ->
     """Add `value` to the selection of `data`, in place; repeated elements add up."""
     if 0 in selection.counts:
         return
+    if _is_plain(selection, data) and value.shape in ((), selection.counts):
+        data[selection.entries] += value
+        return
     with _Opened(data, selection) as opened:
         target, vectors = _sliced(opened.T, selection.entries)
         value = _arranged(value, selection)

@@ -191,7 +191,7 @@ _EVERY_OTHER_USE = """
     rrshift rshift rsub rtruediv rxor str sub truediv trunc xor
 """
 for _use in _EVERY_OTHER_USE.split():
-    setattr(MissingField, f"__{_use}__", _missing)
+    setattr(MissingField, f"__{_use}__", raise_missing)
 
 
 def check_name(name: Any) -> None:

@@ -35,7 +35,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DlgruTypeError, DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError
 
 Doubles: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = NDArray[np.uint32]

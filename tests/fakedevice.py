@@ -1,0 +1,157 @@
+"""The device that is not there: arrays that behave like CuPy's on a machine without one.
+
+They hold host memory, but nothing may know: NumPy cannot convert them, host arrays
+cannot be mixed with them, results stay on the device down to one element, and every
+way back to the host is counted.  A test that passes here may still fail on a GPU; one
+that fails here would certainly copy, stall or raise there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dlgru.backend import register_device_array
+
+OPERATORS = """add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow
+    matmul rmatmul and rand or ror xor rxor lt le gt ge eq ne neg pos abs invert"""
+IN_PLACE = "iadd isub imul itruediv iand ior"
+NUMBERS = {"bool": bool, "int": int, "index": int, "float": float, "complex": complex}
+SIZE_DEPENDS_ON_DATA = {"unique", "nonzero", "flatnonzero", "argwhere"}
+ONLY_ON_HOST = {"tolist", "tobytes", "tofile", "dump", "data", "ctypes"}
+
+
+class Traffic:
+    """What has gone between host and device since the last ``reset``."""
+
+    sent = fetched = waited = 0
+
+    def reset(self) -> None:
+        """Start counting again."""
+        self.sent = self.fetched = self.waited = 0
+
+    @property
+    def back(self) -> int:
+        """How often the host had to wait for the device, for an array or for one number."""
+        return self.fetched + self.waited
+
+
+TRAFFIC = Traffic()
+
+
+class FakeArray:
+    """An array on the device that is not there; ``FakeArray(host)`` sends a copy."""
+
+    __array_ufunc__ = None  # NumPy's functions refuse; its operators leave the work to ours
+    __hash__ = None
+
+    def __init__(self, host: Any) -> None:
+        TRAFFIC.sent += 1
+        self._host = np.array(host, order="F")
+
+    def get(self) -> Any:
+        """A host copy."""
+        TRAFFIC.fetched += 1
+        return self._host.copy(order="F")
+
+    def item(self) -> Any:
+        """The one element, as a Python number."""
+        TRAFFIC.waited += 1
+        return self._host.item()
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("silent conversion of a device array to a host array; write x.get()")
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __iter__(self) -> Any:
+        return iter([self[k] for k in range(len(self))])
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if type(key) is tuple else (key,)
+        if any(isinstance(part, FakeArray) and part._host.dtype == bool for part in parts):
+            TRAFFIC.waited += 1  # how many elements a mask selects is known only then
+        return on_device(self._host[inside(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._host[inside(key)] = inside(value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in ONLY_ON_HOST:
+            raise AttributeError(f"a device array has no {name}")
+        found = getattr(self._host, name)
+        return forwarded(found) if callable(found) else on_device(found)
+
+
+def on_device(result: Any) -> Any:
+    """A result as the device gives it: even one element stays an array there."""
+    if type(result) in (tuple, list):
+        return type(result)([on_device(r) for r in result])
+    if not isinstance(result, np.ndarray | np.generic):
+        return result
+    made = FakeArray.__new__(FakeArray)
+    made._host = np.asarray(result)
+    return made
+
+
+def inside(x: Any) -> Any:
+    """What the device computes with; host arrays are refused, numbers are not."""
+    if isinstance(x, np.ndarray):
+        raise TypeError(f"a host array of size {x.shape} met the device; send it with asarray")
+    if type(x) in (tuple, list):
+        return type(x)([inside(part) for part in x])
+    return x._host if isinstance(x, FakeArray) else x
+
+
+def forwarded(function: Any) -> Any:
+    """A function of NumPy's, for arrays on the device."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        named = {key: inside(x) for key, x in kwargs.items()}
+        return on_device(function(*[inside(x) for x in args], **named))
+
+    return call
+
+
+def _operator(name: str, in_place: bool) -> Any:
+    method = getattr(np.ndarray, name)
+
+    def call(self: FakeArray, *other: Any) -> Any:
+        result = on_device(method(self._host, *[inside(x) for x in other]))
+        return self if in_place else result
+
+    return call
+
+
+def _number(kind: Any) -> Any:
+    return lambda self: kind(self.item())
+
+
+for _name, _kind in NUMBERS.items():
+    setattr(FakeArray, f"__{_name}__", _number(_kind))
+for _name in (*OPERATORS.split(), *IN_PLACE.split()):
+    setattr(FakeArray, f"__{_name}__", _operator(f"__{_name}__", _name in IN_PLACE.split()))
+
+
+class Library:
+    """What ``cupy`` is to CuPy's arrays: NumPy's functions, on the device."""
+
+    ndarray = FakeArray
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np, name)
+        TRAFFIC.waited += name in SIZE_DEPENDS_ON_DATA
+        return found if isinstance(found, type) or not callable(found) else forwarded(found)
+
+    def asarray(self, x: Any, dtype: Any = None, order: Any = None) -> Any:
+        """Send a host array or numbers; device arrays stay where they are."""
+        if isinstance(x, FakeArray):
+            return on_device(np.asarray(x._host, dtype=dtype, order=order))
+        TRAFFIC.sent += 1
+        return on_device(np.array(x, dtype=dtype, order=order or "K"))
+
+
+LIBRARY = Library()
+register_device_array(FakeArray, LIBRARY)
