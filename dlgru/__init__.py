@@ -1,14 +1,247 @@
 """MATLAB deep-learning arrays in Python, with the gated recurrent unit at the heart.
 
 Functions have MATLAB's names and meaning (dimensions and index values count from 1),
-Python brackets have Python's, and ``X.m[...]`` is MATLAB's ``X(...)``.
+Python brackets have Python's, and ``X.m[...]`` is MATLAB's ``X(...)``.  This file is
+the public list; ``from dlgru import *`` leaves out the names that would shadow a
+Python builtin (they are there as ``dlgru.sum`` and so on, and in ``dlgru.matlab``).
 """
 
+from dlgru import kernels as kernels
 from dlgru.array import DLArray as DLArray
 from dlgru.autodiff import dlfeval as dlfeval
 from dlgru.autodiff import dlgradient as dlgradient
+from dlgru.cells import Cell as Cell
+from dlgru.cells import cell as cell
+from dlgru.cells import iscell as iscell
+from dlgru.endmark import end as end
+from dlgru.errors import DlgruAttributeError as DlgruAttributeError
 from dlgru.errors import DlgruError as DlgruError
+from dlgru.errors import DlgruIndexError as DlgruIndexError
+from dlgru.errors import DlgruTypeError as DlgruTypeError
+from dlgru.errors import DlgruValueError as DlgruValueError
+from dlgru.errors import DlgruWarning as DlgruWarning
+from dlgru.fields import fieldnames as fieldnames
+from dlgru.fields import getfield as getfield
+from dlgru.fields import isfield as isfield
+from dlgru.fields import isstruct as isstruct
+from dlgru.fields import orderfields as orderfields
+from dlgru.fields import rmfield as rmfield
+from dlgru.fields import setfield as setfield
+from dlgru.fields import struct as struct
+from dlgru.mapping import arrayfun as arrayfun
+from dlgru.mapping import cellfun as cellfun
+from dlgru.mfunction import mfunction as mfunction
 from dlgru.ops.activation import leakyrelu as leakyrelu
 from dlgru.ops.activation import relu as relu
 from dlgru.ops.activation import sigmoid as sigmoid
 from dlgru.ops.activation import softmax as softmax
+from dlgru.ops.arithmetic import minus as minus
+from dlgru.ops.arithmetic import plus as plus
+from dlgru.ops.arithmetic import power as power
+from dlgru.ops.arithmetic import rdivide as rdivide
+from dlgru.ops.arithmetic import times as times
+from dlgru.ops.arithmetic import uminus as uminus
+from dlgru.ops.classes import cast as cast
+from dlgru.ops.classes import conj as conj
+from dlgru.ops.classes import double as double
+from dlgru.ops.classes import imag as imag
+from dlgru.ops.classes import isUnderlyingType as isUnderlyingType
+from dlgru.ops.classes import logical as logical
+from dlgru.ops.classes import real as real
+from dlgru.ops.classes import single as single
+from dlgru.ops.classes import underlyingType as underlyingType
+from dlgru.ops.compare import and_ as and_
+from dlgru.ops.compare import eq as eq
+from dlgru.ops.compare import ge as ge
+from dlgru.ops.compare import gt as gt
+from dlgru.ops.compare import le as le
+from dlgru.ops.compare import lt as lt
+from dlgru.ops.compare import ne as ne
+from dlgru.ops.compare import not_ as not_
+from dlgru.ops.compare import or_ as or_
+from dlgru.ops.compare import xor as xor
+from dlgru.ops.connect import embed as embed
+from dlgru.ops.connect import fullyconnect as fullyconnect
+from dlgru.ops.create import Inf as Inf
+from dlgru.ops.create import NaN as NaN
+from dlgru.ops.create import colon as colon
+from dlgru.ops.create import complex as complex
+from dlgru.ops.create import eye as eye
+from dlgru.ops.create import false as false
+from dlgru.ops.create import linspace as linspace
+from dlgru.ops.create import ones as ones
+from dlgru.ops.create import rand as rand
+from dlgru.ops.create import randi as randi
+from dlgru.ops.create import randn as randn
+from dlgru.ops.create import randperm as randperm
+from dlgru.ops.create import true as true
+from dlgru.ops.create import zeros as zeros
+from dlgru.ops.elementwise import abs as abs
+from dlgru.ops.elementwise import cos as cos
+from dlgru.ops.elementwise import exp as exp
+from dlgru.ops.elementwise import expm1 as expm1
+from dlgru.ops.elementwise import log as log
+from dlgru.ops.elementwise import log1p as log1p
+from dlgru.ops.elementwise import sign as sign
+from dlgru.ops.elementwise import sin as sin
+from dlgru.ops.elementwise import sqrt as sqrt
+from dlgru.ops.elementwise import tanh as tanh
+from dlgru.ops.expand import repmat as repmat
+from dlgru.ops.fastdoor import gru as gru
+from dlgru.ops.format import dims as dims
+from dlgru.ops.format import dlarray as dlarray
+from dlgru.ops.format import extractdata as extractdata
+from dlgru.ops.format import finddim as finddim
+from dlgru.ops.format import isdlarray as isdlarray
+from dlgru.ops.format import isempty as isempty
+from dlgru.ops.format import isequal as isequal
+from dlgru.ops.format import length as length
+from dlgru.ops.format import ndims as ndims
+from dlgru.ops.format import numel as numel
+from dlgru.ops.format import size as size
+from dlgru.ops.format import stripdims as stripdims
+from dlgru.ops.join import cat as cat
+from dlgru.ops.join import flip as flip
+from dlgru.ops.join import horzcat as horzcat
+from dlgru.ops.join import vertcat as vertcat
+from dlgru.ops.linalg import ctranspose as ctranspose
+from dlgru.ops.linalg import mtimes as mtimes
+from dlgru.ops.linalg import pagemtimes as pagemtimes
+from dlgru.ops.linalg import pagetranspose as pagetranspose
+from dlgru.ops.loss import crossentropy as crossentropy
+from dlgru.ops.loss import l1loss as l1loss
+from dlgru.ops.loss import l2loss as l2loss
+from dlgru.ops.loss import mse as mse
+from dlgru.ops.reduction import all as all
+from dlgru.ops.reduction import any as any
+from dlgru.ops.reduction import max as max
+from dlgru.ops.reduction import mean as mean
+from dlgru.ops.reduction import min as min
+from dlgru.ops.reduction import prod as prod
+from dlgru.ops.reduction import sum as sum
+from dlgru.ops.shape import ipermute as ipermute
+from dlgru.ops.shape import permute as permute
+from dlgru.ops.shape import reshape as reshape
+from dlgru.ops.shape import squeeze as squeeze
+from dlgru.ops.shape import transpose as transpose
+from dlgru.rng import rng as rng
+from dlgru.tables import istable as istable
+from dlgru.tables import table as table
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cell",
+    "DLArray",
+    "DlgruAttributeError",
+    "DlgruError",
+    "DlgruIndexError",
+    "DlgruTypeError",
+    "DlgruValueError",
+    "DlgruWarning",
+    "Inf",
+    "NaN",
+    "and_",
+    "arrayfun",
+    "cast",
+    "cat",
+    "cell",
+    "cellfun",
+    "colon",
+    "conj",
+    "cos",
+    "crossentropy",
+    "ctranspose",
+    "dims",
+    "dlarray",
+    "dlfeval",
+    "dlgradient",
+    "double",
+    "embed",
+    "end",
+    "eq",
+    "exp",
+    "expm1",
+    "extractdata",
+    "eye",
+    "false",
+    "fieldnames",
+    "finddim",
+    "flip",
+    "fullyconnect",
+    "ge",
+    "getfield",
+    "gru",
+    "gt",
+    "horzcat",
+    "imag",
+    "ipermute",
+    "isUnderlyingType",
+    "iscell",
+    "isdlarray",
+    "isempty",
+    "isequal",
+    "isfield",
+    "isstruct",
+    "istable",
+    "l1loss",
+    "l2loss",
+    "le",
+    "leakyrelu",
+    "length",
+    "linspace",
+    "log",
+    "log1p",
+    "logical",
+    "lt",
+    "mean",
+    "mfunction",
+    "minus",
+    "mse",
+    "mtimes",
+    "ndims",
+    "ne",
+    "not_",
+    "numel",
+    "ones",
+    "or_",
+    "orderfields",
+    "pagemtimes",
+    "pagetranspose",
+    "permute",
+    "plus",
+    "power",
+    "prod",
+    "rand",
+    "randi",
+    "randn",
+    "randperm",
+    "rdivide",
+    "real",
+    "relu",
+    "repmat",
+    "reshape",
+    "rmfield",
+    "rng",
+    "setfield",
+    "sigmoid",
+    "sign",
+    "sin",
+    "single",
+    "size",
+    "softmax",
+    "sqrt",
+    "squeeze",
+    "stripdims",
+    "struct",
+    "table",
+    "tanh",
+    "times",
+    "transpose",
+    "true",
+    "uminus",
+    "underlyingType",
+    "vertcat",
+    "xor",
+    "zeros",
+]

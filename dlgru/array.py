@@ -16,22 +16,13 @@ installed on these classes by the files that implement them.
 
 from __future__ import annotations
 
-import numbers
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from dlgru import backend
-from dlgru.backend import CLASS_NAMES, RawArray, seal
+from dlgru.backend import RawArray, seal
 from dlgru.display import array_text
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing, size_text
+from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import trimmed_rank
 from dlgru.tape import Tape
-
-BAD_CLASS = (
-    "dlarray is supported only for full arrays of data type double, single, or logical, "
-    "or for full gpuArrays of these data types"
-)
 
 
 class Value:
@@ -264,7 +255,7 @@ class DLArray:
 
     def __str__(self) -> str:
         data = self._peek().data
-        return array_text(backend.to_host(data), self._labels, backend.is_device_array(data))
+        return array_text(data, self._labels)
 
     def __repr__(self) -> str:
         return str(self)
@@ -302,112 +293,3 @@ def finish(value: Value, labels: str = "") -> DLArray:
                 n -= 1
             value = value.reshape(shape[:n])
     return wrap(value, labels)
-
-
-def is_number(x: object) -> bool:
-    """True for a Python number, which is a weak literal: it never decides a class."""
-    return isinstance(x, numbers.Number) and not isinstance(x, np.generic)
-
-
-def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
-    """Turn what a user handed over into a raw array of class double, single or logical.
-
-    Python numbers and (nested) lists of them are MATLAB literals: double, bools
-    logical.  Integer arrays are refused, as MATLAB refuses them.  The result has
-    at least two dimensions; a one-dimensional array is a row.  It may share
-    memory with `x`.
-    """
-    if isinstance(x, np.ndarray) or backend.is_device_array(x):
-        data = x
-        if type(data) is not np.ndarray and isinstance(data, np.ndarray):
-            data = np.asarray(data)
-    elif isinstance(x, np.generic):
-        data = np.asarray(x)
-    elif is_number(x):
-        data = np.asarray(x)
-        if data.dtype.kind in "iu":
-            data = data.astype(backend.double)
-    elif isinstance(x, (list, tuple, range)):
-        data = _from_list(x, function, argument)
-    else:
-        raise _bad_class(type(x).__name__, function, argument)
-    if data.dtype not in CLASS_NAMES:
-        raise _bad_class(f"of class {data.dtype}", function, argument)
-    return two_d(data)
-
-
-def two_d(data: RawArray) -> RawArray:
-    """Give raw data MATLAB's rank: at least two dimensions, no trailing singletons beyond."""
-    shape = data.shape
-    n = len(shape)
-    if n < 2:
-        return data.reshape((1,) * (2 - n) + shape)
-    while n > 2 and shape[n - 1] == 1:
-        n -= 1
-    return data if n == len(shape) else data.reshape(shape[:n])
-
-
-def _from_list(x: Any, function: str, argument: str) -> RawArray:
-    for item in _leaves(x):
-        if isinstance(item, (DLArray, Value)) or (
-            not is_number(item) and not isinstance(item, np.generic)
-        ):
-            kind = "an array" if hasattr(item, "shape") else f"a {type(item).__name__}"
-            raise DlgruTypeError(
-                "A list stands for a row or matrix of numbers",
-                identifier="dlgru:list:contents",
-                function=function,
-                argument=argument,
-                came=f"a list that holds {kind}",
-                expected="numbers",
-                fix="join arrays with horzcat(a, b) or vertcat(a, b)",
-            )
-    try:
-        data = np.array(x)
-    except ValueError:
-        raise DlgruValueError(
-            identifier="dlgru:list:ragged",
-            function=function,
-            argument=argument,
-            came="a list whose rows differ in length",
-            expected="rows of one length",
-        ) from None
-    if data.size == 0:
-        return np.zeros((0, 0)) if data.ndim == 1 else data.astype(backend.double)
-    if data.dtype.kind in "iuO":
-        data = data.astype(backend.double)
-    return data
-
-
-def _leaves(x: Any) -> Any:
-    for item in x:
-        if isinstance(item, (list, tuple, range)):
-            yield from _leaves(item)
-        else:
-            yield item
-
-
-def _bad_class(came: str, function: str, argument: str) -> DlgruTypeError:
-    return DlgruTypeError(
-        BAD_CLASS,
-        identifier="dlgru:dlarray:class",
-        function=function,
-        argument=argument,
-        came=came,
-        expected=listing(["double", "single", "logical"]),
-        fix="convert it first: dlarray(np.asarray(X, dtype=float))",
-    )
-
-
-def to_value(x: Any, function: str, argument: str = "X") -> Value:
-    """The Value of a DLArray, or a constant Value of anything :func:`to_raw` takes."""
-    if type(x) is DLArray:
-        return x._value or x._settle()
-    if type(x) is Value:
-        return x
-    return Value(to_raw(x, function, argument))
-
-
-def labels_of(x: Any) -> str:
-    """Labels of a DLArray; empty for anything else."""
-    return x._labels if type(x) is DLArray else ""

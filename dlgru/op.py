@@ -35,7 +35,8 @@ from typing import Any, Protocol
 
 from numpy import errstate
 
-from dlgru.array import DLArray, Value, finish, to_value, wrap
+from dlgru.array import DLArray, Value, finish, wrap
+from dlgru.convert import to_value
 from dlgru.namevalue import Binder
 from dlgru.tape import Tape, next_id, pull_back
 
@@ -174,6 +175,7 @@ def _publish(op: Operation, labels: Rule | None, operator: Iterable[str]) -> Pub
     def door(function: Door) -> Door:
         op.set_door(function, function)
         public.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        public.__doc__ = function.__doc__
         return function
 
     def cases(maker: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:

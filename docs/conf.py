@@ -38,7 +38,9 @@ html_title = "dlgru"
 html_copy_source = False
 html_show_sourcelink = False
 
-OUTSIDE = re.compile(r"""<(?:script|img|iframe)\b[^>]*\bsrc="(?:https?:)?//|<link\b[^>]*\bhref="(?:https?:)?//""")
+OUTSIDE = re.compile(
+    r"""<(?:(?:script|img|iframe)\b[^>]*\bsrc|link\b[^>]*\bhref)="(?:https?:)?//[^"]*"""
+)
 
 
 def look_for_outside_assets(app: Sphinx, exception: Exception | None) -> None:

@@ -133,6 +133,16 @@ def test_public_names_are_the_documented_names() -> None:
     assert sorted(documented) == sorted(PUBLIC)
 
 
+def test_every_public_function_says_what_it_does_and_shows_an_example() -> None:
+    functions = {name: vars(dlgru)[name] for name in PUBLIC if callable(vars(dlgru)[name])}
+    bare = [
+        name
+        for name, function in functions.items()
+        if not isinstance(function, type) and ">>>" not in (function.__doc__ or "")
+    ]
+    assert sorted(bare) == []
+
+
 # -- engines ---------------------------------------------------------------------------
 
 

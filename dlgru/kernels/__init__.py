@@ -1,0 +1,4 @@
+"""Engines for whole recurrent operations on raw arrays; README.md tells how one is added."""
+
+from dlgru.kernels.interface import use_engine as use_engine
+from dlgru.kernels.interface import why as why

@@ -32,14 +32,15 @@ them, and the caller must leave them as they are until the backward run.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from ..backend import RawArray, colmajor, double, single, xp_of
-from ..errors import DlgruValueError
-from .plain_blocks import (
+from dlgru.backend import RawArray, colmajor, double, single, xp_of
+from dlgru.errors import DlgruValueError
+from dlgru.kernels.plain_blocks import (
     Ended,
     Inputs,
     blocks,
@@ -50,11 +51,20 @@ from .plain_blocks import (
     gates_again,
     previous_states,
 )
-from .plain_steps import backward_after, backward_before, forward_after, forward_before, hold
-from .plain_sums import Sums
-from .pointwise import ACTIVATIONS, GATES, pointwise
-from .scratch import Scratch, give_back, take
-from .spec import Extra, Grads, Needs, Out, Spec, State
+from dlgru.kernels.plain_steps import (
+    backward_after,
+    backward_before,
+    forward_after,
+    forward_before,
+    hold,
+)
+from dlgru.kernels.plain_sums import Sums
+from dlgru.kernels.pointwise import ACTIVATIONS, GATES, pointwise
+from dlgru.kernels.scratch import Scratch, give_back, take
+from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
+
+NAME = "plain"
+
 
 def accepts(spec: Spec) -> bool | str:
     """Return True, or the reason why this spec is not one for this engine."""
@@ -95,16 +105,50 @@ def cost(spec: Spec) -> float:
     return 5e-6 * (spec.T + 4) + products / 100e9 + 12e-10 * rows * spec.H
 
 
+@np.errstate(all="ignore")
+def quick(
+    x: RawArray, h0: RawArray, W: RawArray, R: RawArray, b: RawArray
+) -> tuple[RawArray, RawArray] | None:
+    """Take one time step of the default GRU on the host, in a third of the time of `forward`."""
+    if type(x) is not np.ndarray:
+        return None
+    H, h = h0.shape[0], h0.T
+    one = _ONES[x.dtype]
+    a = np.dot(x.T[0], W.T)
+    a += b
+    recurrent = np.dot(h, R.T)
+    rz, n = recurrent[:, : 2 * H], recurrent[:, 2 * H :]
+    rz += a[:, : 2 * H]
+    np.negative(rz, rz)
+    np.exp(rz, rz)
+    rz += one
+    n /= rz[:, :H]
+    n += a[:, 2 * H :]
+    np.tanh(n, n)
+    y = h - n
+    y /= rz[:, H:]
+    y += n
+    return y.T[:, :, None], y.copy().T
+
+
+_ONES = {dtype: np.ones((), dtype) for dtype in (single, double)}
+
+
+@dataclass(slots=True)
 class Reserve:
     """What the backward run needs of a forward run; read-only until it is spent."""
 
-    __slots__ = ("R", "W", "b", "ended", "gates", "h0", "inner", "spec", "spent", "x", "y")
-
-    def __init__(self, spec: Spec, **kept: Any) -> None:
-        self.spec = spec
-        self.spent = False
-        for name, value in kept.items():
-            setattr(self, name, value)
+    spec: Spec
+    x: RawArray
+    h0: RawArray
+    y: RawArray
+    W: RawArray
+    R: RawArray
+    b: RawArray | None
+    inner: RawArray | None
+    gates: RawArray | None  # (T,gates,B,H) as stored, see pointwise.py; None: computed again
+    ended: Ended
+    spent: bool = False
 
 
 @np.errstate(all="ignore")
@@ -152,10 +196,7 @@ def forward(
     give_back(("forward", spec), scratch)
     if spec.save == "none":
         return Out(y, (last,), (), None)
-    kept = Reserve(
-        spec, x=x, h0=state[0], y=y, W=W, R=R, b=b, inner=extra.inner, gates=saved, ended=ended
-    )
-    return Out(y, (last,), (), kept)
+    return Out(y, (last,), (), Reserve(spec, x, state[0], y, W, R, b, extra.inner, saved, ended))
 
 
 def _gate_views(
@@ -233,8 +274,7 @@ def backward(
                 clear_ended(xp, f, gates, ended)
         dy_block = dY[first:end]
         if ended is not None:
-            dy_block = dy_block.copy()
-            xp.copyto(dy_block, f.zero, where=ended)
+            dy_block = xp.where(ended, f.zero, dy_block)
         d = scratch.array("d", k, B, count * H)
         d_planes = d.reshape(k, B, count, H).transpose(0, 2, 1, 3)
         factors = scratch.array("factors", k, count, B, H)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import RawArray
-from .pointwise import Pointwise
-from .scratch import Scratch
-from .spec import Spec
+from dlgru.backend import RawArray
+from dlgru.kernels.pointwise import Pointwise
+from dlgru.kernels.scratch import Scratch
+from dlgru.kernels.spec import Spec
 
 BLOCK_ROWS = 768  # observations × steps; measured, flat between 512 and 1024
 
@@ -46,9 +46,10 @@ class Ended:
             self.lengths = [int(n) for n in lengths]
             host = np.arange(spec.T)[:, None, None] >= np.asarray(self.lengths)[:, None]
             self.mask = xp.asarray(host)
+            planes = xp.broadcast_to(self.mask, (spec.T, spec.B, spec.H))
             self.steps = [
-                step if any_ended else None
-                for step, any_ended in zip(self.mask, host.any((1, 2)), strict=True)
+                plane if any_ended else None
+                for plane, any_ended in zip(planes, host.any((1, 2)), strict=True)
             ]
 
 
@@ -94,8 +95,8 @@ class Inputs:
         rows = self.x[first:end].reshape(k * B, C)
         rz = self.scratch.array("W·x of rz", k, B * 2 * H)
         n = self.scratch.array("W·x of n", k, B * H)
-        xp.matmul(rows, self.W_rz, rz.reshape(k * B, 2 * H))
-        xp.matmul(rows, self.W_n, n.reshape(k * B, H))
+        xp.matmul(rows, self.W_rz, out=rz.reshape(k * B, 2 * H))
+        xp.matmul(rows, self.W_n, out=n.reshape(k * B, H))
         xp.subtract(self.rz.reshape(B * 2 * H), rz, rz)
         xp.add(n, self.n.reshape(B * H), n)
         rz, n = rz.reshape(k, B, 2 * H), n.reshape(k, B, H)
@@ -148,20 +149,20 @@ def gates_again(
     planes = scratch.array("gates", k, count * B * H).reshape(count, k, B, H)
     rows = h.reshape(k * B, H)
     products = scratch.array("products", k * B, 2 * H)
-    xp.matmul(rows, R[:, : 2 * H], products)
+    xp.matmul(rows, R[:, : 2 * H], out=products)
     xp.subtract(a, products.reshape(k, B, 2 * H), a)
     f.gate(a.reshape(k, B, 2, H).transpose(2, 0, 1, 3), planes[:2])
     r, n = planes[0], planes[-1]
     if after:
         hn = planes[2]
-        xp.matmul(rows, R[:, 2 * H :], hn.reshape(k * B, H))
+        xp.matmul(rows, R[:, 2 * H :], out=hn.reshape(k * B, H))
         if hidden is not None:
             xp.add(hn, hidden, hn)
         f.use(hn, r, n)
     else:
         open_h = products.reshape(-1)[: k * B * H].reshape(k, B, H)
         f.use(h, r, open_h)
-        xp.matmul(open_h.reshape(k * B, H), R[:, 2 * H :], n.reshape(k * B, H))
+        xp.matmul(open_h.reshape(k * B, H), R[:, 2 * H :], out=n.reshape(k * B, H))
     xp.add(n, n_in, n)
     f.act(n, n)
     return planes.transpose(1, 0, 2, 3)
@@ -217,6 +218,10 @@ def _candidate(
 
 def clear_ended(xp: Any, f: Pointwise, gates: RawArray, mask: RawArray) -> None:
     """Store open gates and zero candidates `(k,gates,B,H)` for steps past the end."""
-    where = mask[:, None]
-    xp.copyto(gates[:, :2], f.one, where=where)
-    xp.copyto(gates[:, 2:], f.zero, where=where)
+    replace(xp, gates[:, :2], f.one, mask[:, None])
+    replace(xp, gates[:, 2:], f.zero, mask[:, None])
+
+
+def replace(xp: Any, target: RawArray, source: RawArray, mask: RawArray) -> None:
+    """Put `source` where `mask` is true.  (CuPy wants a mask of full size.)"""
+    xp.copyto(target, source, where=xp.broadcast_to(mask, target.shape))

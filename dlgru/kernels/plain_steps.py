@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from ..backend import RawArray
-from .pointwise import Pointwise
+from dlgru.backend import RawArray
+from dlgru.kernels.pointwise import Pointwise
 
 Hold: TypeAlias = Callable[[RawArray, RawArray, RawArray], RawArray]
 Steps: TypeAlias = Iterable[tuple[Any, ...]]
@@ -44,8 +44,8 @@ def forward_after(
     R_rz, R_n = R[:, : 2 * H], R[:, 2 * H :]
     for a_in, n_in, hidden, all_three, a, a_planes, rz, r, z, hn, n, y, ended in steps:
         if all_three is None:
-            matmul(h, R_rz, a)
-            matmul(h, R_n, hn)
+            matmul(h, R_rz, out=a)
+            matmul(h, R_n, out=hn)
         else:
             dot(h, R, all_three)
         subtract(a_in, a, a)
@@ -71,11 +71,11 @@ def forward_before(
     H = h.shape[1]
     R_rz, R_n = R[:, : 2 * H], R[:, 2 * H :]
     for a_in, n_in, a, a_planes, rz, r, z, n, y, ended in steps:
-        matmul(h, R_rz, a)
+        matmul(h, R_rz, out=a)
         subtract(a_in, a, a)
         gate(a_planes, rz)
         use(h, r, open_h)
-        matmul(open_h, R_n, n)
+        matmul(open_h, R_n, out=n)
         add(n, n_in, n)
         act(n, n)
         subtract(h, n, y)
@@ -94,7 +94,7 @@ def backward_after(
     for dy, factors, z, d_planes, d_recurrent in steps:
         add(dy, carry, total)
         multiply(factors, total, d_planes)
-        product(d_recurrent, R, carry)
+        product(d_recurrent, R, out=carry)
         use(total, z, total)
         add(carry, total, carry)
 
@@ -110,9 +110,9 @@ def backward_before(
     for dy, r_factor, zn_factors, r, z, dr, dzn_planes, drz, dn in steps:
         add(dy, carry, total)
         multiply(zn_factors, total, dzn_planes)
-        matmul(dn, R_n, d_open)
+        matmul(dn, R_n, out=d_open)
         multiply(r_factor, d_open, dr)
-        matmul(drz, R_rz, carry)
+        matmul(drz, R_rz, out=carry)
         use(d_open, r, d_open)
         add(carry, d_open, carry)
         use(total, z, total)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import RawArray, colmajor
-from .scratch import Scratch
-from .spec import Grads, Needs, Spec
+from dlgru.backend import RawArray, colmajor
+from dlgru.kernels.scratch import Scratch
+from dlgru.kernels.spec import Grads, Needs, Spec
 
 
 class Sums:
@@ -55,12 +55,11 @@ class Sums:
         rows = d.reshape(k * B, self.columns)
         of_W, of_R = rows[:, -3 * H :], rows[:, : 3 * H]
         if self.dx is not None:
-            xp.matmul(of_W, self.W, self.dx.T[first:end].reshape(k * B, C))
+            xp.matmul(of_W, self.W, out=self.dx.T[first:end].reshape(k * B, C))
         if self.dW is not None:
             x = self.x[first:end]
             if ended is not None:
-                x = x.copy()
-                xp.copyto(x, xp.zeros_like(x[:1, :1, :1]), where=ended)
+                x = xp.where(ended, xp.zeros_like(x[:1, :1, :1]), x)
             self._product("W", x.reshape(k * B, C).T, of_W, self.dW.T)
         if self.dR is not None:
             states = h.reshape(k * B, H).T
@@ -85,10 +84,10 @@ class Sums:
     def _product(self, name: str, left: RawArray, right: RawArray, total: RawArray) -> None:
         if self.started:
             part = self.scratch.array(f"part of {name}", *total.shape)
-            self.xp.matmul(left, right, part)
+            self.xp.matmul(left, right, out=part)
             total += part
         else:
-            self.xp.matmul(left, right, total)
+            self.xp.matmul(left, right, out=total)
 
     def _reorder(self, target: RawArray, source: RawArray) -> None:
         for there, here in self.order:

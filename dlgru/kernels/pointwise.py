@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from ..backend import RawArray
+from dlgru.backend import RawArray
 
 Write: TypeAlias = Callable[[RawArray, RawArray], object]
 
@@ -76,8 +76,8 @@ def _hard_sigmoid(xp: Any, dtype: Any, one: RawArray) -> tuple[Any, ...]:
     def gate(negated: RawArray, out: RawArray) -> None:
         xp.multiply(negated, rise, out)
         xp.subtract(half, out, out)
-        xp.maximum(out, zero, out)
-        xp.minimum(out, one, out)
+        xp.maximum(out, zero, out=out)
+        xp.minimum(out, one, out=out)
 
     def value(stored: RawArray, out: RawArray) -> None:
         out[...] = stored
@@ -119,7 +119,7 @@ def _relu(xp: Any, dtype: Any, one: RawArray) -> tuple[Write, Write]:
     zero = xp.asarray(0.0, dtype=dtype)
 
     def act(a: RawArray, out: RawArray) -> None:
-        xp.maximum(a, zero, out)
+        xp.maximum(a, zero, out=out)
 
     return act, xp.sign
 

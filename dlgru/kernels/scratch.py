@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import RawArray
+from dlgru.backend import RawArray
 
 KEPT_KINDS = 16
 KEPT_BYTES = 64 * 2**20

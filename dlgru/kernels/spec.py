@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ..backend import RawArray
+from dlgru.backend import RawArray
 
 State: TypeAlias = tuple[RawArray, ...]
 """The recurrent state: one array `[H,B]` for a GRU, two for an LSTM."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from dlgru.array import DLArray, Value, labels_of, to_value, wrap
+from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import xp_of
+from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruValueError
 from dlgru.labels import describe, positions
 from dlgru.namevalue import Interval
 from dlgru.op import Door, Operation, composite, primitive
-from dlgru.ops.arithmetic import gt_values, select
 from dlgru.ops.classes import conj, floating
+from dlgru.ops.compare import gt_values, select
 from dlgru.ops.format import require_format, stripdims
 from dlgru.ops.reduction import over, sum
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dlgru.array import DLArray, Value, finish, is_number, labels_of, to_value, wrap
+from dlgru.array import DLArray, Value, finish, wrap
+from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.labels import describe, union
 from dlgru.op import Door, Operation

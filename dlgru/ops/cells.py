@@ -21,13 +21,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlgru.array import DLArray, Value, finish, to_value
+from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
+from dlgru.convert import to_value
 from dlgru.ops.activation import relu, sigmoid
-from dlgru.ops.arithmetic import gt_values, lt, select
+from dlgru.ops.compare import gt_values, lt, select
 from dlgru.ops.elementwise import abs, tanh
+from dlgru.ops.expand import expand
 from dlgru.ops.join import cat, split, stack, unstack
-from dlgru.ops.shape import expand
 
 Parts = Mapping[str, Any]
 Activation = Callable[[Any], Any]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, labels_of, to_value, wrap
+from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import CLASS_NAMES, as_colmajor, xp_of
+from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.op import keep, primitive
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, labels_of, to_value
+from dlgru.array import DLArray, Value, finish
 from dlgru.backend import colmajor, xp_of
+from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe, positions
 from dlgru.op import composite, primitive
@@ -182,6 +183,7 @@ def _(r: Any) -> Any:
     yield r.constant([[1, 3, 3]], "CB"), r(4, 3)
     yield r.constant([[1, 3, 3], [2, 2, 1]], "BT"), r(4, 3)
     yield r.constant([[1, 3], [2, 2]], "SB"), r(4, 3)
+    yield r.constant([[1, 3, 3], [2, 2, 1]]), r(4, 3), {"DataFormat": "TB"}
 
 
 @embed.door

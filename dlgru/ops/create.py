@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend, rng
-from dlgru.array import DLArray, Value, finish, labels_of, to_raw, to_value, wrap
+from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, seal, xp_of
+from dlgru.convert import labels_of, to_raw, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.ops.sizes import whole, whole_size
 
@@ -183,7 +184,7 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
          1     3     5     7
     """
     a, d, b = (float(first), 1.0, float(step)) if last is None else (float(first), float(step), float(last))
-    if d == 0 or math.isnan(a + d + b) or (d > 0) != (b >= a) and b != a:
+    if d == 0 or math.isnan(a + d + b) or ((d > 0) != (b >= a) and b != a):
         return _made(np.zeros((1, 0), order="F"))
     # A last element within rounding of the end belongs to the row.
     count = math.floor((b - a) / d * (1 + 2 * np.finfo(float).eps)) + 1

@@ -13,8 +13,9 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.backend import xp_of
 from dlgru.op import keep, primitive
-from dlgru.ops.arithmetic import _counted, eq_values, select
 from dlgru.ops.classes import conj
+from dlgru.ops.compare import eq_values, select
+from dlgru.ops.pairs import counted
 
 
 @primitive("exp", labels=keep)
@@ -27,7 +28,7 @@ def exp(X: Any) -> Any:
     >>> float(dl.exp(dl.dlarray(0)))
     1.0
     """
-    return xp_of(X).exp(_counted(X))
+    return xp_of(X).exp(counted(X))
 
 
 @exp.vjp
@@ -53,7 +54,7 @@ def log(X: Any) -> Any:
     >>> float(dl.log(dl.dlarray(1)))
     0.0
     """
-    return xp_of(X).log(_counted(X))
+    return xp_of(X).log(counted(X))
 
 
 @log.vjp
@@ -77,7 +78,7 @@ def log1p(X: Any) -> Any:
     >>> float(dl.log1p(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).log1p(_counted(X))
+    return xp_of(X).log1p(counted(X))
 
 
 @log1p.vjp
@@ -100,7 +101,7 @@ def expm1(X: Any) -> Any:
     >>> float(dl.expm1(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).expm1(_counted(X))
+    return xp_of(X).expm1(counted(X))
 
 
 @expm1.vjp
@@ -125,7 +126,7 @@ def sqrt(X: Any) -> Any:
     >>> float(dl.sqrt(dl.dlarray(9)))
     3.0
     """
-    return xp_of(X).sqrt(_counted(X))
+    return xp_of(X).sqrt(counted(X))
 
 
 @sqrt.vjp
@@ -149,7 +150,7 @@ def sign(X: Any) -> Any:
     >>> float(dl.sign(dl.dlarray(-3)))
     -1.0
     """
-    return xp_of(X).sign(_counted(X))
+    return xp_of(X).sign(counted(X))
 
 
 @sign.cases
@@ -170,7 +171,7 @@ def abs(X: Any) -> Any:
     >>> float(dl.abs(dl.dlarray(-3)))
     3.0
     """
-    return xp_of(X).abs(_counted(X))
+    return xp_of(X).abs(counted(X))
 
 
 @abs.vjp
@@ -196,7 +197,7 @@ def sin(X: Any) -> Any:
     >>> float(dl.sin(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).sin(_counted(X))
+    return xp_of(X).sin(counted(X))
 
 
 @sin.vjp
@@ -220,7 +221,7 @@ def cos(X: Any) -> Any:
     >>> float(dl.cos(dl.dlarray(0)))
     1.0
     """
-    return xp_of(X).cos(_counted(X))
+    return xp_of(X).cos(counted(X))
 
 
 @cos.vjp
@@ -244,7 +245,7 @@ def tanh(X: Any) -> Any:
     >>> float(dl.tanh(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).tanh(_counted(X))
+    return xp_of(X).tanh(counted(X))
 
 
 @tanh.vjp

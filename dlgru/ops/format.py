@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, labels_of, to_raw, to_value, two_d, wrap
+from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, seal, xp_of
+from dlgru.convert import labels_of, to_raw, to_value, two_d
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import check_format, describe, positions, sort_order, stored
 from dlgru.ops.shape import permute

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, is_number, labels_of, to_value
+from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
+from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe
 from dlgru.op import primitive
@@ -23,7 +24,10 @@ from dlgru.tape import Tape
 @primitive("unstack")
 def unstack(x: Any, axis: int) -> tuple[Any, ...]:
     before = (slice(None),) * axis
-    return tuple([x[(*before, k)] for k in range(x.shape[axis])])
+    parts = [x[(*before, k)] for k in range(x.shape[axis])]
+    if axis < x.ndim - 1:  # only slices along the last dimension lie in one piece
+        parts = [as_colmajor(xp_of(x), part) for part in parts]
+    return tuple(parts)
 
 
 class _UnstackPull:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from dlgru.array import DLArray, Value, finish, is_number, labels_of, to_value
+from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, xp_of
+from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
 from dlgru.namevalue import OneOf
 from dlgru.op import primitive
-from dlgru.ops.arithmetic import match, times
+from dlgru.ops.arithmetic import times
 from dlgru.ops.classes import astype, conj
+from dlgru.ops.pairs import match
 from dlgru.ops.shape import transpose
 
 

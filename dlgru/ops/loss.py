@@ -11,15 +11,16 @@ from __future__ import annotations
 from typing import Annotated, Any, NamedTuple
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, labels_of, to_value
+from dlgru.array import DLArray, Value, finish
 from dlgru.backend import xp_of
+from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruValueError
 from dlgru.labels import describe, positions
 from dlgru.namevalue import OneOf
 from dlgru.op import composite
 from dlgru.ops.align import align, check_sizes
-from dlgru.ops.arithmetic import eq_values, select
 from dlgru.ops.classes import floating
+from dlgru.ops.compare import eq_values, select
 from dlgru.ops.elementwise import abs, log
 from dlgru.ops.format import _labelled, require_format, stripdims
 from dlgru.ops.reduction import sum
@@ -108,9 +109,12 @@ def _beside(function: str, argument: str, x: Any, y: Value, labels: str) -> Valu
 def _reduce(parts: _Parts, element: Value, normalization: str, reduction: str) -> DLArray:
     if parts.weights is not None:
         element = element * parts.weights
-    if reduction == "sum":
-        element = sum(element, tuple(range(element.data.ndim))).reshape((1, 1))
-    count = 1.0
+    if reduction == "none":
+        # The divisor belongs to the reduction: the element losses are as they are.
+        result = finish(element, parts.labels)
+        return stripdims(result, parts.data_format) if parts.data_format else result
+    total = sum(element, tuple(range(element.data.ndim))).reshape((1, 1))
+    count: Any = 1.0
     if normalization == "batch-size":
         at = positions(parts.labels, "B")
         count = float(parts.y.shape[at[0]]) if at else 1.0
@@ -118,20 +122,18 @@ def _reduce(parts: _Parts, element: Value, normalization: str, reduction: str) -
         count = float(parts.y.data.size)
     elif normalization == "mask-included":
         count = _kept(parts)
-    scaled = element / count if count != 1.0 else element
-    if reduction == "sum":
-        return finish(scaled)
-    result = finish(scaled, parts.labels)
-    return stripdims(result, parts.data_format) if parts.data_format else result
+    return finish(total if type(count) is float and count == 1.0 else total / count)
 
 
-def _kept(parts: _Parts) -> float:
+def _kept(parts: _Parts) -> Any:
+    """How many elements the mask leaves; counted where the mask is, so nobody waits for it."""
     if parts.mask is None:
         return float(parts.y.data.size)
     xp = xp_of(parts.mask.data)
     turned = parts.mask.data
     turned = turned.reshape(turned.shape + (1,) * (parts.y.data.ndim - turned.ndim), order="F")
-    return float(xp.broadcast_to(turned, parts.y.shape).sum())
+    kept = xp.broadcast_to(turned, parts.y.shape).sum(dtype=backend.double)
+    return Value(kept.reshape((1, 1)))
 
 
 def _masked(x: Value, mask: Value | None, fill: float) -> Value:
@@ -165,6 +167,19 @@ def _(r: Any) -> Any:
         r(2, 3, 2, fmt="CBT", kind="probability"),
         {"Mask": r.constant([[[1, 1], [1, 0], [0, 0]]], "CBT"), "Reduction": "none"},
     )
+    yield (
+        r(4, 3, kind="probability"),
+        r(4, 3, kind="probability"),
+        {
+            "DataFormat": "BC",
+            "TargetCategories": "independent",
+            "Mask": r.constant([[1], [1], [0], [1]]),
+            "NormalizationFactor": "mask-included",
+        },
+    )
+    for divisor in ("all-elements", "none"):
+        y = r(3, 4, fmt="CB", kind="probability")
+        yield y, r(3, 4, kind="probability"), {"NormalizationFactor": divisor}
 
 
 @crossentropy.door
@@ -205,7 +220,7 @@ def _crossentropy(
     NormalizationFactor : "batch-size" (default), "all-elements", "mask-included" or "none"
         What N is: the size of B, all elements, the unmasked ones, or 1.
     Reduction : "sum" (default) or "none"
-        "none" returns the element losses in the format of Y.
+        "none" returns the weighted element losses, not divided, in the format of Y.
 
     Returns
     -------
@@ -288,7 +303,7 @@ _LOSS_DOC = """{head}
     NormalizationFactor : "batch-size" (default), "all-elements", "mask-included" or "none"
         What N is: the size of B, all elements, the unmasked ones, or 1.
     Reduction : "sum" (default) or "none"
-        "none" returns the element losses in the format of Y.
+        "none" returns the weighted element losses, not divided, in the format of Y.
 
     Returns
     -------
@@ -319,7 +334,10 @@ def _difference_loss(name: str, head: str, value: str, of: Any) -> Any:
             {"Mask": r.constant([[[1, 1], [1, 0], [0, 0]]], "CBT")},
         )
         yield r(2, 3, fmt="CB"), r(2, 3), r(1, 2, kind="positive"), {"WeightsFormat": "UC"}
-        yield r(2, 3, fmt="CB"), r(2, 3), {"NormalizationFactor": "all-elements"}
+        for divisor in ("all-elements", "mask-included", "none"):
+            yield r(2, 3, fmt="CB"), r(2, 3), {"NormalizationFactor": divisor}
+        mask = r.constant([[1, 0, 1]])
+        yield r(2, 3, fmt="CB"), r(2, 3), {"NormalizationFactor": "mask-included", "Mask": mask}
         yield r(2, 3), r(2, 3), {"DataFormat": "BC", "Reduction": "none"}
 
     def loss(

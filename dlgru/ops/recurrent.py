@@ -3,31 +3,21 @@
 The body on Values is the definition; it computes what no engine takes (activations
 that are the user's own functions) and every higher derivative.  ``_Engines`` hands
 the whole operation to the fastest engine that accepts it.
-
-A call costs little beside the arithmetic only if its door is short, and streaming
-calls it once a time step.  So the first call with some weights leaves a *plan* on
-the Value of the recurrent weights: what the sizes, labels and options came to.
-Values are immutable, so a later call that shows the same three Values needs no
-look at the weights at all.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import numpy as np
-
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, labels_of, to_value, wrap
+from dlgru.array import Value, finish, wrap
 from dlgru.backend import result_dtype
-from dlgru.errors import DlgruValueError, size_text
+from dlgru.convert import labels_of
+from dlgru.errors import DlgruValueError
 from dlgru.kernels.interface import run_backward, run_forward
 from dlgru.kernels.spec import Extra, Needs, Spec
-from dlgru.labels import describe, positions
+from dlgru.labels import describe
 from dlgru.namevalue import OneOf, OneOfOrCallable
 from dlgru.op import composite
 from dlgru.ops.cells import (
@@ -42,7 +32,7 @@ from dlgru.ops.cells import (
 from dlgru.ops.classes import astype
 from dlgru.ops.connect import unlabelled_order
 from dlgru.ops.format import require_format, stripdims
-from dlgru.ops.sizes import whole
+from dlgru.ops.recurrent_sizes import lengths_of, outputs, parameters
 
 DIRECTIONS = ("forward", "backward", "bidirectional")
 
@@ -110,7 +100,7 @@ def _blocks(options: dict[str, Any]) -> int:
 
 
 @composite("gru", fused=_Engines())
-def _gru(X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **options: Any) -> Any:
+def gru_operation(X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **options: Any) -> Any:
     """The definition, on ``X[C,B,T] H0[H,B] weights[3H,C] recurrentWeights[3H,H] bias[3H]``."""
     direction = options["Direction"]
     run: Callable[..., Any] = both_ways if direction == "bidirectional" else scan
@@ -129,7 +119,7 @@ def _gru(X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **opti
     )
 
 
-@_gru.cases
+@gru_operation.cases
 def _(r: Any) -> Any:
     H, C, B, T = 3, 2, 2, 3
     W, R, b = r(3 * H, C), r(3 * H, H), r(3 * H, 1)
@@ -139,6 +129,7 @@ def _(r: Any) -> Any:
     yield r(C, B, T, fmt="CBT"), r(H, 1), W, R, r(6 * H, 1), {"ResetGateMode": mode}
     yield r(C, B, fmt="CB"), r(H, B), W, R, b, {"StateActivationFunction": "softsign"}
     yield r(B, T, C), r(H, 1), W, R, b, {"DataFormat": "BTC", "Direction": "backward"}
+    yield r(C, B, T, fmt="CBT"), r(H, B), W, R, b, {"StateActivationFunction": "relu"}
     yield r(C, T, fmt="CT"), r(H, 1), W, R, b, {"GateActivationFunction": "hard-sigmoid"}
     yield r(C, B, T, fmt="CBT"), r(H, 1), W, R, b, {"SequenceLengths": [3, 1]}
     yield (
@@ -154,8 +145,8 @@ def _(r: Any) -> Any:
 # -- the door ------------------------------------------------------------------------------
 
 
-@_gru.door
-def _full_door(
+@gru_operation.door
+def full_door(
     X: Any,
     H0: Any,
     weights: Any,
@@ -242,7 +233,7 @@ def _full_door(
     >>> Y.shape, Y.dims, h.shape
     ((100, 32, 64), 'CBT', (100, 32))
     """
-    nargout = _outputs(nargout)
+    nargout = outputs(nargout)
     x = require_format(X, DataFormat, "gru")
     labels, shape = x.dims, x.shape
     sizes = dict.fromkeys("SCBTU", 1)
@@ -260,12 +251,12 @@ def _full_door(
     C, B, T = sizes["S"] * sizes["C"], sizes["B"], sizes["T"]
     values = [
         x.value.reshape((C, B, T)),
-        *_parameters(H0, weights, recurrentWeights, bias, C, B, ResetGateMode, Direction),
+        *parameters(H0, weights, recurrentWeights, bias, C, B, ResetGateMode, Direction),
     ]
     dtype = result_dtype(*[v.data.dtype for v in values])
     values = [v if v.data.dtype == dtype else astype(v, dtype) for v in values]
-    lengths = None if SequenceLengths is None else _lengths(SequenceLengths, B, T)
-    y, h = _gru.op.on_values(
+    lengths = None if SequenceLengths is None else lengths_of(SequenceLengths, B, T)
+    y, h = gru_operation.op.on_values(
         *values,
         ResetGateMode=ResetGateMode,
         StateActivationFunction=StateActivationFunction,
@@ -284,242 +275,3 @@ def _full_door(
         return Y
     state = "" if not labels_of(H0) else "CB" if "B" in labels else "CU"
     return Y, wrap(h, state)
-
-
-def _outputs(nargout: Any) -> int:
-    n = whole(nargout, "gru", "nargout")
-    if n > 2:
-        raise DlgruValueError(
-            "Too many output arguments",
-            identifier="dlgru:gru:nargout",
-            function="gru",
-            argument="nargout",
-            came=str(n),
-            expected="1 (Y) or 2 (Y, hiddenState)",
-        )
-    return max(n, 1)
-
-
-def _parameters(
-    H0: Any, weights: Any, recurrentWeights: Any, bias: Any, C: int, B: int, mode: str, way: str
-) -> list[Value]:
-    """H0[H,B or 1], weights[3H,C], recurrentWeights[3H,H] and bias[3H], sizes checked."""
-    h = _initial_state(H0, B)
-    W = _matrix(weights, "weights")
-    R = _matrix(recurrentWeights, "recurrentWeights")
-    b = to_value(bias, "gru", "bias")
-    ways = 2 if way == "bidirectional" else 1
-    both = f", twice for Direction={way!r}" if ways == 2 else ""
-    H, odd = divmod(h.shape[0], ways)
-    if odd:
-        raise _size_error("H0", h.shape, "an even number of rows: two directions stacked")
-    gates = f"{3 * ways}H"
-    for name, value, columns, symbol, source in (
-        ("weights", W, C, "C", f"C = {C} from X, H = {H} from H0"),
-        ("recurrentWeights", R, H, "H", f"H = {H} from H0"),
-    ):
-        if value.shape != (3 * ways * H, columns):
-            raise _size_error(
-                name,
-                value.shape,
-                f"{gates}×{symbol} = {size_text((3 * ways * H, columns))} ({source}{both})",
-            )
-    blocks = CELLS[mode].bias_blocks * ways
-    if b.data.size != blocks * H or max(b.shape, default=0) != b.data.size and b.data.size:
-        raise _size_error(
-            "bias",
-            b.shape,
-            f"a vector of {blocks}H = {blocks * H} elements for {mode!r} (H = {H} from H0{both})",
-        )
-    return [h, W, R, b.reshape((b.data.size,))]
-
-
-def _size_error(argument: str, shape: tuple[int, ...], expected: str) -> DlgruValueError:
-    return DlgruValueError(
-        identifier="dlgru:gru:size",
-        function="gru",
-        argument=argument,
-        came=size_text(shape),
-        expected=expected,
-    )
-
-
-def _initial_state(H0: Any, B: int) -> Value:
-    value, labels = to_value(H0, "gru", "H0"), labels_of(H0)
-    shape = value.shape
-    if labels:
-        at = {d: positions(labels, d) for d in "CB"}
-        extra = [n for d, n in zip(labels, shape, strict=True) if d not in "CB" and n != 1]
-        if not at["C"] or extra:
-            raise DlgruValueError(
-                identifier="dlgru:gru:initialState",
-                function="gru",
-                argument="H0",
-                came=describe(labels, shape),
-                expected='labels "CB" or "C"',
-            )
-        shape = (shape[at["C"][0]], shape[at["B"][0]] if at["B"] else 1)
-        value = value.reshape(shape)
-    if value.data.ndim != 2 or shape[1] not in (1, B):
-        raise _size_error(
-            "H0", shape, f"H×1 or H×B, here H×{B}" if B != 1 else "H×1: X has one observation"
-        )
-    return value
-
-
-def _matrix(x: Any, argument: str) -> Value:
-    value, labels = to_value(x, "gru", argument), labels_of(x)
-    if labels and "C" in labels and labels[0] != "C":
-        raise DlgruValueError(
-            identifier="dlgru:gru:labels",
-            function="gru",
-            argument=argument,
-            came=describe(labels, value.shape),
-            expected='labels "CU", or none',
-        )
-    return value
-
-
-def _lengths(given: Any, B: int, T: int) -> np.ndarray[Any, Any]:
-    raw = given.value.data if type(given) is DLArray else given
-    numbers = backend.to_host(raw).ravel() if hasattr(raw, "ravel") else np.asarray(list(raw))
-    lengths = np.array([whole(n, "gru", "SequenceLengths") for n in numbers], dtype=np.intp)
-    if lengths.size != B or (lengths.size and (lengths.min() < 0 or lengths.max() > T)):
-        raise DlgruValueError(
-            identifier="dlgru:gru:lengths",
-            function="gru",
-            argument="SequenceLengths",
-            came=f"{lengths.size} lengths"
-            + (f" from {lengths.min()} to {lengths.max()}" if lengths.size else ""),
-            expected=f"{B} lengths, one for each observation, from 0 to T = {T}",
-        )
-    return lengths
-
-
-# -- the fast door -----------------------------------------------------------------------------
-
-
-class _Plans(dict[Any, Any]):
-    """What calls with certain weights came to; the Values of weights and bias it holds for."""
-
-    __slots__ = ("W", "b")
-
-
-_OPTION_NAMES = frozenset(
-    ["ResetGateMode", "StateActivationFunction", "GateActivationFunction", "Direction"]
-)
-_LARGEST = 64
-
-
-def _remember(args: tuple[Any, ...], options: dict[str, Any], nargout: int, result: Any) -> None:
-    """Leave a plan for a call that is as plain as a call can be."""
-    X, H0, W, R, b = args
-    values = [a.value for a in args]
-    dtype = values[0].data.dtype
-    if (
-        any(v.tape is not None or v.data.dtype is not dtype for v in values)
-        or not set(options) <= _OPTION_NAMES
-        or not all(type(o) is str for o in options.values())
-        or options.get("Direction", "forward") != "forward"
-        or dtype not in (backend.single, backend.double)
-        or 0 in values[0].data.shape
-    ):
-        return
-    r = values[3]
-    if r.plan is None or r.plan.W is not values[2] or r.plan.b is not values[4]:
-        r.plan = _Plans()
-        r.plan.W, r.plan.b = values[2], values[4]
-    if len(r.plan) >= _LARGEST:
-        r.plan.clear()
-    Y = result[0] if nargout == 2 else result
-    sizes = {d: n for d, n in zip(X.dims, X.shape, strict=True)}
-    x3 = (
-        math.prod([n for d, n in zip(X.dims, X.shape, strict=True) if d in "SC"]),
-        sizes.get("B", 1),
-        sizes.get("T", 1),
-    )
-    _, checked = _gru.op._binder(args, options)
-    full = {
-        "ResetGateMode": "after-multiplication",
-        "StateActivationFunction": "tanh",
-        "GateActivationFunction": "sigmoid",
-        "Direction": "forward",
-        **checked,
-    }
-    inputs = [
-        values[0].reshape(x3),
-        values[1].reshape((R.shape[1], values[1].data.size // max(R.shape[1], 1))),
-        values[2],
-        values[3],
-        values[4].reshape((values[4].data.size,)),
-    ]
-    spec = spec_of(inputs, full, save=False)
-    state_labels = "" if not H0._labels else "CB" if "B" in X._labels else "CU"
-    key = (X.shape, X._labels, H0.shape, H0._labels, tuple(options.items()))
-    r.plan[key] = (
-        functools.partial(run_forward, spec),
-        dtype,
-        None if X.shape == x3 else x3,
-        None if H0.shape == inputs[1].data.shape else inputs[1].data.shape,
-        inputs[4].data,
-        None if Y.shape == (Y.shape[0], *x3[1:]) else Y.shape,
-        Y._labels,
-        state_labels,
-    )
-
-
-_NO_EXTRA = Extra()
-
-
-def gru(*args: Any, **options: Any) -> Any:
-    if len(args) == 5:
-        X, H0, W, R, b = args
-        if type(R) is DLArray and type(X) is DLArray and type(H0) is DLArray:
-            r = R._value
-            nargout = options.pop("nargout", 1) if options else 1
-            if r is not None and r.plan is not None and type(W) is type(b) is DLArray:
-                plans = r.plan
-                xv, hv = X._value, H0._value
-                if (
-                    plans.W is W._value
-                    and plans.b is b._value
-                    and xv is not None
-                    and hv is not None
-                    and xv.tape is None
-                    and hv.tape is None
-                    and (nargout == 1 or nargout == 2)
-                ):
-                    x, h = xv.data, hv.data
-                    try:
-                        plan = plans.get(
-                            (x.shape, X._labels, h.shape, H0._labels, tuple(options.items()))
-                        )
-                    except TypeError:  # an option that cannot be a key
-                        plan = None
-                    if plan is not None:
-                        run, dtype, x3, h2, bias, y_shape, y_labels, h_labels = plan
-                        if x.dtype is dtype and h.dtype is dtype:
-                            if x3 is not None:
-                                x = x.reshape(x3, order="F")
-                            if h2 is not None:
-                                h = h.reshape(h2, order="F")
-                            y, last, _, _ = run(x, (h,), W._value.data, r.data, bias, _NO_EXTRA)
-                            if y_shape is not None:
-                                y = y.reshape(y_shape, order="F")
-                            Y = wrap(Value(y), y_labels)
-                            if nargout == 1:
-                                return Y
-                            return Y, wrap(Value(last[0]), h_labels)
-            result = _gru.op.call(args, {**options, "nargout": nargout})
-            if type(W) is type(b) is DLArray and X._labels:
-                _remember(args, options, _outputs(nargout), result)
-            return result
-    elif args and type(args[0]) is Value:
-        return _gru.op.on_values(*args, **options)
-    return _gru.op.call(args, options)
-
-
-gru.__doc__ = _full_door.__doc__
-gru.__signature__ = inspect.signature(_full_door)  # type: ignore[attr-defined]
-gru.op = _gru.op  # type: ignore[attr-defined]
-_gru.op.public = gru  # type: ignore[assignment]

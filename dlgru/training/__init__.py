@@ -1,0 +1,1 @@
+"""Training: updates of parameters, and batches of sequences."""

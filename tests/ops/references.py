@@ -289,16 +289,16 @@ def _(a: A, index: Any, shape: Any) -> Any:
 
 
 @reference("embed")
-def _(index: A, weights: A) -> Any:
-    at, dims = index.x, index.dims
+def _(index: A, weights: A, DataFormat: str = "") -> Any:
+    at, dims = index.x, index.dims or DataFormat
     if "C" in dims:
         at, dims = at.squeeze(dims.index("C")), dims.replace("C", "")
-    spatial = dims.count("S")
-    y = np.empty((*at.shape[:spatial], weights.x.shape[0], *at.shape[spatial:]))
+    before = dims.count("S") if index.dims else 0
+    y = np.empty((*at.shape[:before], weights.x.shape[0], *at.shape[before:]))
     for place in np.ndindex(at.shape):
         column = weights.x[:, int(at[place]) - 1]
-        y[(*place[:spatial], slice(None), *place[spatial:])] = column
-    return y, dims[:spatial] + "C" + dims[spatial:]
+        y[(*place[:before], slice(None), *place[before:])] = column
+    return y, dims[:before] + "C" + dims[before:] if index.dims else ""
 
 
 # -- reductions ----------------------------------------------------------------------------
@@ -433,8 +433,8 @@ def _loss(element: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             "mask-included": mask.sum(),
             "none": 1,
         }[NormalizationFactor]
-        if Reduction == "none":
-            return losses / count, Y.dims
+        if Reduction == "none":  # the divisor belongs to the reduction
+            return losses, Y.dims
         return losses.sum().reshape(1, 1) / count
 
     return loss
@@ -451,3 +451,77 @@ REFERENCES["crossentropy"] = _loss(_entropy)
 REFERENCES["mse"] = _loss(lambda y, t: (y - t) ** 2 / 2)
 REFERENCES["l1loss"] = _loss(lambda y, t: np.maximum(y - t, t - y))
 REFERENCES["l2loss"] = _loss(lambda y, t: y * y - 2 * y * t + t * t)
+
+
+# -- the recurrent unit --------------------------------------------------------------------
+
+
+@reference("gru")
+def _(
+    X: A,
+    H0: A,
+    weights: A,
+    recurrent: A,
+    bias: A,
+    DataFormat: str = "",
+    Direction: str = "forward",
+    SequenceLengths: Any = None,
+    **options: Any,
+) -> Any:
+    dims = X.dims or DataFormat
+    x = X.x.transpose([dims.index(d) for d in "CBT" if d in dims])
+    for axis, d in enumerate("CBT"):
+        x = x if d in dims else np.expand_dims(x, axis)
+    batch, steps = x.shape[1:]
+    lengths = [steps] * batch if SequenceLengths is None else SequenceLengths
+    both = 2 if Direction == "bidirectional" else 1
+    parts = [[p.x] if both == 1 else np.split(p.x, 2) for p in (H0, weights, recurrent, bias)]
+    runs = []
+    for way in range(both):
+        h0, W, R, b = [p[way] for p in parts]
+        y = np.zeros((len(h0), batch, steps))
+        for k in range(batch):
+            h = h0[:, min(k, h0.shape[1] - 1)]
+            order = range(lengths[k])
+            for t in reversed(order) if way or Direction == "backward" else order:
+                h = y[:, k, t] = _gru_step(x[:, k, t], h, W, R, b.ravel(), **options)
+        runs.append(y)
+    y, kept = np.concatenate(runs), "CBT"
+    for d in "BT":
+        if d not in dims:
+            y, kept = y.squeeze(kept.index(d)), kept.replace(d, "")
+    if DataFormat:
+        return y.transpose([kept.index(d) for d in DataFormat])
+    return y, kept
+
+
+def _gru_step(
+    x: Any,
+    h: Any,
+    W: Any,
+    R: Any,
+    b: Any,
+    ResetGateMode: str = "after-multiplication",
+    StateActivationFunction: str = "tanh",
+    GateActivationFunction: str = "sigmoid",
+) -> Any:
+    gate = {
+        "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+        "hard-sigmoid": lambda v: np.clip(0.2 * v + 0.5, 0, 1),
+    }[GateActivationFunction]
+    act = {
+        "tanh": np.tanh,
+        "softsign": lambda v: v / (1 + abs(v)),
+        "relu": lambda v: np.maximum(v, 0),
+    }[StateActivationFunction]
+    n = len(h)
+    input_side = W @ x + b[: 3 * n]
+    own_bias = b[3 * n :] if b.size > 3 * n else np.zeros(3 * n)
+    recurrent_side = R @ h + own_bias
+    r = gate(input_side[:n] + recurrent_side[:n])
+    z = gate(input_side[n : 2 * n] + recurrent_side[n : 2 * n])
+    if ResetGateMode == "before-multiplication":
+        candidate = act(input_side[2 * n :] + R[2 * n :] @ (r * h))
+    else:
+        candidate = act(input_side[2 * n :] + r * recurrent_side[2 * n :])
+    return z * h + (1 - z) * candidate

@@ -1,0 +1,229 @@
+"""Batches out of sequences of unequal length: ``padsequences``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from dlgru import backend
+from dlgru.array import DLArray, Value, finish
+from dlgru.backend import CLASS_NAMES, result_dtype, seal, xp_of
+from dlgru.calls import any_spelling
+from dlgru.cells import Cell, iscell
+from dlgru.convert import to_value
+from dlgru.errors import DlgruTypeError, DlgruValueError, listing, size_text
+from dlgru.namevalue import Flag, OneOf
+from dlgru.ops.sizes import dimension, whole
+
+_WORDS = ("longest", "shortest")
+
+
+@any_spelling
+def padsequences(
+    X: Any,
+    paddingDim: Any,
+    *,
+    Length: Any = "longest",
+    Direction: Annotated[str, OneOf("right", "left", "both")] = "right",
+    PaddingValue: Any = 0,
+    UniformOutput: Annotated[bool, Flag()] = True,
+    nargout: int = 1,
+) -> Any:
+    """Bring sequences to one length and put them into one array.
+
+    Parameters
+    ----------
+    X : cell of arrays
+        The sequences; sizes may differ along `paddingDim` only.
+    paddingDim : int
+        Dimension to pad or truncate, counted from 1.
+    Length : "longest" (default), "shortest" or int
+        The common length; longer sequences are truncated.
+    Direction : "right" (default), "left" or "both"
+        Where padding is added or elements are cut off: at the end, at the start, or half
+        at each (of an odd number, one more at the end).
+    PaddingValue : float, default 0
+        What padding holds; NaN is allowed.
+    UniformOutput : bool, default True
+        False returns cells with an array for each sequence.
+    nargout : int
+        2 also returns the mask.
+
+    Returns
+    -------
+    XPad : DLArray or cell
+        Unformatted; sequences follow each other along the dimension after their last, so
+        ``C×T`` sequences give ``C×T×N``: label it ``"CTB"``.  Single if any sequence is;
+        differentiable where sequences are traced.
+    mask : DLArray or cell
+        Logical, of the size of XPad: true for data, false for padding.
+
+    Raises
+    ------
+    DlgruTypeError
+        If X is no cell of arrays.
+    DlgruValueError
+        If sizes differ elsewhere, or an option is not one of those above.  MATLAB's ways
+        of mirroring data at the edge are not offered.
+
+    Examples
+    --------
+    >>> from dlgru.ops.format import dlarray
+    >>> from dlgru.training.batches import padsequences
+    >>> X, mask = padsequences([dlarray([1.0, 2.0]), dlarray([3.0, 4.0, 5.0])], 2, nargout=2)
+    >>> X.shape
+    (1, 3, 2)
+    >>> print(X.m[:, :, 1], mask.m[:, :, 1])
+      1×3 dlarray
+    <BLANKLINE>
+         1     2     0   1×3 logical dlarray
+    <BLANKLINE>
+       1   1   0
+    """
+    axis = dimension(paddingDim, "padsequences", "paddingDim")
+    outputs = whole(nargout, "padsequences", "nargout")
+    if outputs not in (0, 1, 2):
+        raise DlgruValueError(
+            "Too many output arguments",
+            identifier="dlgru:padsequences:nargout",
+            function="padsequences",
+            argument="nargout",
+            came=str(outputs),
+            expected="1 (XPad) or 2 (XPad, mask)",
+        )
+    sequences = _sequences(X, axis)
+    lengths = [s.shape[axis] for s in sequences]
+    length = _length(Length, lengths)
+    fill = _fill(PaddingValue)
+    places = [_place(n, length, Direction) for n in lengths]
+    shape = sequences[0].shape
+    shape = (*shape[:axis], length, *shape[axis + 1 :])
+    if UniformOutput:
+        padded: Any = _padded(shape, sequences, places, axis, fill)
+    else:
+        kept = [_padded(shape, [s], [p], axis, fill) for s, p in zip(sequences, places, strict=True)]
+        padded = Cell(kept, _size_of(X))
+    if outputs < 2:
+        return padded
+    if UniformOutput:
+        return padded, _mask(shape, sequences, places, axis)
+    masks = [_mask(shape, [s], [p], axis) for s, p in zip(sequences, places, strict=True)]
+    return padded, Cell(masks, _size_of(X))
+
+
+def _sequences(X: Any, axis: int) -> list[Value]:
+    """The sequences, all of one rank that includes the padding dimension."""
+    if not isinstance(X, list | tuple) or not X or (isinstance(X, list) and not iscell(X)):
+        raise DlgruTypeError(
+            identifier="dlgru:padsequences:cell",
+            function="padsequences",
+            argument="X",
+            came="an array" if hasattr(X, "shape") and type(X) is not Cell else
+            "an empty cell" if isinstance(X, list | tuple) and not X else
+            "a list of numbers" if isinstance(X, list | tuple) else f"a {type(X).__name__}",
+            expected="a cell (a list) of arrays, one for each sequence",
+            fix="write [X] for a single sequence" if hasattr(X, "shape") else "",
+        )  # fmt: skip
+    values = [to_value(x, "padsequences", f"X[{k}]") for k, x in enumerate(X)]
+    rank = max(axis + 1, *[len(v.shape) for v in values])
+    values = [v.reshape(v.shape + (1,) * (rank - len(v.shape))) for v in values]
+    first = values[0].shape
+    for k, v in enumerate(values):
+        if v.shape[:axis] + v.shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            raise DlgruValueError(
+                f"Sequences may differ in size along dimension {axis + 1} only",
+                identifier="dlgru:padsequences:sizes",
+                function="padsequences",
+                argument=f"X[{k}]",
+                came=size_text(v.shape),
+                expected=f"{size_text(first)} but for dimension {axis + 1}, as X[0] is",
+            )
+    return values
+
+
+def _length(given: Any, lengths: list[int]) -> int:
+    if isinstance(given, str):
+        word = OneOf(*_WORDS).check(given, "padsequences", "Length")
+        return max(lengths) if word == "longest" else min(lengths)
+    length = whole(given, "padsequences", "Length")
+    if length < 1:
+        raise DlgruValueError(
+            identifier="dlgru:padsequences:option",
+            function="padsequences",
+            argument="Length",
+            came=str(length),
+            expected=f"{listing(_WORDS)} or a positive whole number",
+        )
+    return length
+
+
+def _fill(given: Any) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise DlgruValueError(
+            identifier="dlgru:padsequences:option",
+            function="padsequences",
+            argument="PaddingValue",
+            came=f'"{given}"' if isinstance(given, str) else f"a {type(given).__name__}",
+            expected="a number",
+        ) from None
+
+
+def _place(length: int, wanted: int, direction: str) -> tuple[slice, slice]:
+    """Which elements of a sequence are kept, and where they come to stand."""
+    surplus = abs(wanted - length)
+    start = {"right": 0, "left": surplus, "both": surplus // 2}[direction]
+    part = slice(start, start + min(length, wanted))
+    whole_of_it = slice(0, min(length, wanted))
+    return (whole_of_it, part) if length <= wanted else (part, whole_of_it)
+
+
+def _padded(
+    shape: tuple[int, ...],
+    sequences: list[Value],
+    places: list[tuple[slice, slice]],
+    axis: int,
+    fill: float,
+) -> DLArray:
+    dtype = result_dtype(*[s.dtype for s in sequences])
+    if all(s.dtype == backend.logical for s in sequences) and fill in (0, 1):
+        dtype = backend.logical
+    xp = xp_of(sequences[0].data)
+    data = backend.colmajor(xp, (*shape, len(sequences)), dtype)
+    data[...] = fill
+    before = (slice(None),) * axis
+    after = (slice(None),) * (len(shape) - axis - 1)
+    traced = [k for k, s in enumerate(sequences) if s.traced]
+    for k, (s, (source, target)) in enumerate(zip(sequences, places, strict=True)):
+        if not s.traced:
+            data[(*before, target, *after, k)] = s.data[(*before, source, *after)]
+    made = finish(Value(seal(data)))
+    for k in traced:
+        # An assignment is recorded, and costs only its own slice.
+        source, target = places[k]
+        piece = finish(sequences[k])[(*before, source, *after)[: max(2, made.ndim)]]
+        made[(*before, target, *after, slice(k, k + 1))[: made.ndim]] = piece
+    return made
+
+
+def _mask(
+    shape: tuple[int, ...],
+    sequences: list[Value],
+    places: list[tuple[slice, slice]],
+    axis: int,
+) -> DLArray:
+    xp = xp_of(sequences[0].data)
+    data = xp.zeros((*shape, len(sequences)), dtype=np.bool_, order="F")
+    before = (slice(None),) * axis
+    for k, (_, target) in enumerate(places):
+        data[(*before, target, ..., k)] = True
+    return finish(Value(seal(data)))
+
+
+def _size_of(X: Any) -> tuple[int, ...] | None:
+    return X.shape if isinstance(X, Cell) else None
+
+
+_ = CLASS_NAMES
