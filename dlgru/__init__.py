@@ -31,6 +31,8 @@ from dlgru.fields import struct as struct
 from dlgru.mapping import arrayfun as arrayfun
 from dlgru.mapping import cellfun as cellfun
 from dlgru.mfunction import mfunction as mfunction
+from dlgru.onehot import onehotdecode as onehotdecode
+from dlgru.onehot import onehotencode as onehotencode
 from dlgru.ops.activation import leakyrelu as leakyrelu
 from dlgru.ops.activation import relu as relu
 from dlgru.ops.activation import sigmoid as sigmoid
@@ -119,14 +121,24 @@ from dlgru.ops.reduction import mean as mean
 from dlgru.ops.reduction import min as min
 from dlgru.ops.reduction import prod as prod
 from dlgru.ops.reduction import sum as sum
+from dlgru.ops.rounding import ceil as ceil
+from dlgru.ops.rounding import fix as fix
+from dlgru.ops.rounding import floor as floor
+from dlgru.ops.rounding import round as round
 from dlgru.ops.shape import ipermute as ipermute
 from dlgru.ops.shape import permute as permute
 from dlgru.ops.shape import reshape as reshape
 from dlgru.ops.shape import squeeze as squeeze
 from dlgru.ops.shape import transpose as transpose
+from dlgru.protocols import copy as copy
 from dlgru.rng import rng as rng
 from dlgru.tables import istable as istable
 from dlgru.tables import table as table
+from dlgru.training.batches import padsequences as padsequences
+from dlgru.training.leafwise import dlupdate as dlupdate
+from dlgru.training.updates import adamupdate as adamupdate
+from dlgru.training.updates import rmspropupdate as rmspropupdate
+from dlgru.training.updates import sgdmupdate as sgdmupdate
 
 __version__ = "0.1.0"
 
@@ -141,14 +153,17 @@ __all__ = [
     "DlgruWarning",
     "Inf",
     "NaN",
+    "adamupdate",
     "and_",
     "arrayfun",
     "cast",
     "cat",
+    "ceil",
     "cell",
     "cellfun",
     "colon",
     "conj",
+    "copy",
     "cos",
     "crossentropy",
     "ctranspose",
@@ -156,6 +171,7 @@ __all__ = [
     "dlarray",
     "dlfeval",
     "dlgradient",
+    "dlupdate",
     "double",
     "embed",
     "end",
@@ -167,7 +183,9 @@ __all__ = [
     "false",
     "fieldnames",
     "finddim",
+    "fix",
     "flip",
+    "floor",
     "fullyconnect",
     "ge",
     "getfield",
@@ -203,9 +221,12 @@ __all__ = [
     "ne",
     "not_",
     "numel",
+    "onehotdecode",
+    "onehotencode",
     "ones",
     "or_",
     "orderfields",
+    "padsequences",
     "pagemtimes",
     "pagetranspose",
     "permute",
@@ -222,8 +243,10 @@ __all__ = [
     "repmat",
     "reshape",
     "rmfield",
+    "rmspropupdate",
     "rng",
     "setfield",
+    "sgdmupdate",
     "sigmoid",
     "sign",
     "sin",

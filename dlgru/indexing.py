@@ -99,7 +99,7 @@ def write(
         picks = _colons_sized(picks, value_shape)
     if all(p.top <= n for p, n in zip(picks, base, strict=True)) or not all(p.size for p in picks):
         return _selection(shape, base, picks)
-    grown = _grown(shape, base, picks)
+    grown = _grown(shape, base, picks, matlab)
     if len(base) == 1:
         base = (prod(grown),)
     elif len(base) < len(shape):
@@ -116,11 +116,10 @@ def delete(key: Any, shape: Shape, matlab: bool = False) -> Selection:
     a row, or a column of a column.
     """
     base, picks = _pick("delete", key, shape, matlab)
-    at = _cut_position(key, base, picks, matlab)
+    at = _cut_position(base, picks, matlab)
     cut, n = picks[at], base[at]
     keep = np.ones(n, np.bool_)
-    if all(p.size for p in picks):
-        keep[cut.entry] = False
+    keep[cut.entry] = False
     vector = np.flatnonzero(keep)
     count = vector.size
     contiguous = count and int(vector[-1]) - int(vector[0]) == count - 1
@@ -270,7 +269,7 @@ def _linear_size(pick: Picked, shape: Shape) -> Shape:
 # -- growth ------------------------------------------------------------------------
 
 
-def _grown(shape: Shape, base: Shape, picks: Sequence[Picked]) -> Shape:
+def _grown(shape: Shape, base: Shape, picks: Sequence[Picked], matlab: bool) -> Shape:
     total, rank = len(base), len(shape)
     tops = [max(p.top, n) for p, n in zip(picks, base, strict=True)]
     if total >= rank:
@@ -285,7 +284,7 @@ def _grown(shape: Shape, base: Shape, picks: Sequence[Picked]) -> Shape:
     raise DlgruIndexError(
         "Attempted to grow array along ambiguous dimension",
         identifier="dlgru:index:grow",
-        function="X[...] = value",
+        function="X.m[...] = value" if matlab else "X[...] = value",
         argument="the subscript" if total == 1 else f"subscript {total}",
         came=f"{tops[-1]}, counted from 1",
         expected=f"at most {base[-1]} (the array is {size_text(shape)})",
@@ -313,11 +312,14 @@ def _colons_sized(picks: list[Picked], value_shape: Shape) -> list[Picked]:
 # -- deletion ----------------------------------------------------------------------
 
 
-def _cut_position(key: Any, base: Shape, picks: Sequence[Picked], matlab: bool) -> int:
+def _cut_position(base: Shape, picks: Sequence[Picked], matlab: bool) -> int:
     """The one position whose subscript says what to delete."""
     written = [i for i, p in enumerate(picks) if p.entry is not COLON]
     if not written:
         return 0
+    nothing = [i for i in written if not picks[i].size]
+    if nothing:
+        return nothing[0]
     if len(written) > 1:
         # A subscript that names every element of its dimension is as good as a colon.
         written = [i for i in written if not _is_whole(picks[i], base[i])] or written[-1:]

@@ -31,6 +31,9 @@ from dlgru.subscript import (
     picked_run,
 )
 
+_LARGEST = 2**62
+"""What an index stays below, so that it is an integer on every machine."""
+
 
 def matlab_subscript(k: Any, size: int, place: Place) -> Picked:
     """Read one subscript of ``X.m[...]`` for a position of `size` elements."""
@@ -60,7 +63,7 @@ def matlab_subscript(k: Any, size: int, place: Place) -> Picked:
 
 def _index(k: Any, size: int, place: Place) -> int:
     """The zero-based index for one that counts from 1."""
-    if not k >= 1 or k % 1:
+    if not 1 <= k < _LARGEST or k % 1:
         raise place.not_positive(k)
     i = int(k) - 1
     if i >= size and not place.grows:
@@ -159,12 +162,14 @@ def _array(a: npt.NDArray[Any], size: int, place: Place) -> Picked:
             came=f"an array of class {a.dtype}",
             expected="positive integers or logical values",
         )
+    if a.size == 1:
+        return one(_index(a.item(), size, place))
     form, flat = columns(a)
     if not flat.size:
         return Picked(np.zeros(0, np.intp), 0, form, 0)
     good = flat >= 1
     if kind == "f":
-        good &= flat < 2**62
+        good &= flat < _LARGEST
         good[good] = flat[good] % 1 == 0
     if not good.all():
         raise place.not_positive(flat[int(np.argmin(good))].item())

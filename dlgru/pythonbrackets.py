@@ -138,6 +138,8 @@ def _array(a: npt.NDArray[Any], size: int, place: Place) -> Picked:
         raise place.error(
             "Not a subscript", "class", came=f"an array of class {a.dtype}", expected="integers"
         )
+    if a.size == 1:
+        return one(_integer(int(a.item()), size, place))
     form, flat = columns(a)
     index = flat.astype(np.intp)
     if not index.size:

@@ -26,6 +26,8 @@ from dlgru.subscript import COLON, Entry, IndexVector
 def apply_read(xp: Any, data: RawArray, selection: Selection) -> RawArray:
     """Return a column-major copy of the selected elements."""
     out = colmajor(xp, selection.shape, data.dtype)
+    if 0 in selection.counts:
+        return out
     if selection.counts == selection.shape and _is_plain(selection, data):
         out[...] = data[selection.entries]
         return out

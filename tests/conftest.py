@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import zlib
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import DEVICES, Cases
 from hypothesis import settings
 
 # Examples are drawn afresh on a developer's machine and are the same in every CI run.
@@ -40,3 +42,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 # -- inputs of the operations ------------------------------------------------------------
+
+
+@pytest.fixture
+def r(request: pytest.FixtureRequest) -> Cases:
+    """The maker of seeded arrays that the operations' cases use; another seed for each test."""
+    return Cases(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    """Puts a host array on each device that is there: the host, the fake one, a GPU."""
+    return DEVICES[request.param]

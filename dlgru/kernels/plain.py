@@ -52,6 +52,7 @@ from dlgru.kernels.plain_blocks import (
     previous_states,
 )
 from dlgru.kernels.plain_steps import (
+    Steps,
     backward_after,
     backward_before,
     forward_after,
@@ -102,7 +103,7 @@ def cost(spec: Spec) -> float:
     """Estimate the seconds of a forward run: calls, products, element-wise passes."""
     rows = spec.T * spec.B
     products = 6.0 * rows * spec.H * (spec.C + spec.H)
-    return 5e-6 * (spec.T + 4) + products / 100e9 + 12e-10 * rows * spec.H
+    return 3.5e-6 * (spec.T + 4) + products / 100e9 + 12e-10 * rows * spec.H
 
 
 @np.errstate(all="ignore")
@@ -144,9 +145,9 @@ class Reserve:
     y: RawArray
     W: RawArray
     R: RawArray
-    b: RawArray | None
-    inner: RawArray | None
-    gates: RawArray | None  # (T,gates,B,H) as stored, see pointwise.py; None: computed again
+    b: RawArray
+    inner: RawArray
+    gates: RawArray  # (T,gates,B,H) as stored, see pointwise.py; None: computed again
     ended: Ended
     spent: bool = False
 
@@ -183,11 +184,12 @@ def forward(
         outside = (a_in[way], n_in[way])
         result = (y.T[first:end][way], ended.steps[first:end][way])
         if spec.reset == "after":
-            joins = repeat(hidden) if spec.inner < 2 else hidden[way]  # type: ignore[index]
-            h = forward_after(xp, f, R_rows, h, keep, zip(*outside, joins, *a, *planes, *result))
+            joins = hidden[way] if spec.inner == 2 else repeat(hidden)
+            steps = zip(*outside, joins, *a, *planes, *result, strict=False)
+            h = forward_after(xp, f, R_rows, h, keep, steps)
         else:
             open_h = scratch.array("open h", B, H)
-            steps = zip(*outside, *a[1:], *planes, *result)
+            steps = zip(*outside, *a[1:], *planes, *result, strict=False)
             h = forward_before(xp, f, R_rows, h, keep, steps, open_h)
         if gates is not None and ended.mask is not None:
             clear_ended(xp, f, gates, ended.mask[first:end])
@@ -207,10 +209,11 @@ def _gate_views(
     Without a reserve all steps share the same planes.
     """
     B, H, count = spec.B, spec.H, gate_count(spec)
-    if gates is None:
-        block, each = scratch.array("gates", 1, count, B, H), _repeated
-    else:
-        block, each = gates[way], iter
+    block = scratch.array("gates", 1, count, B, H) if gates is None else gates[way]
+
+    def each(view: RawArray) -> Iterator[RawArray]:
+        return repeat(view[0]) if gates is None else iter(view)
+
     planes = [each(block[:, :2]), *(each(block[:, i]) for i in range(count))]
     if B == 1:
         k = len(block)
@@ -221,10 +224,6 @@ def _gate_views(
         in_planes = products.reshape(B, 2, H).transpose(1, 0, 2)
         a = (repeat(None), repeat(products), repeat(in_planes))
     return a, tuple(planes)
-
-
-def _repeated(block: RawArray) -> Iterator[RawArray]:
-    return repeat(block[0])
 
 
 @np.errstate(all="ignore")
@@ -252,7 +251,7 @@ def backward(
     inputs = None
     if spec.save == "y":
         inputs = Inputs(xp, spec, scratch, reserve.x, reserve.W, reserve.b, reserve.inner)
-    R_nrz = None
+    R_nrz: RawArray = None
     if spec.reset == "after":
         R_nrz = scratch.array("R in the order n, r, z", H, 3 * H)
         R_nrz[:, :H] = R_rows[:, 2 * H :]
@@ -281,16 +280,22 @@ def backward(
         open_h = None
         if R_nrz is not None:
             factors_after(xp, f, gates, h, factors, scratch)
-            steps = (dy_block, factors, gates[:, 1], d_planes, d[..., : 3 * H])
-            backward_after(xp, f, R_nrz.T, carry, total[0], zip(*(s[back] for s in steps)))
+            steps = _steps(back, dy_block, factors, gates[:, 1], d_planes, d[..., : 3 * H])
+            backward_after(xp, f, R_nrz.T, carry, total[0], steps)
         else:
             open_h = factors_before(xp, f, gates, h, factors, scratch)
-            steps = (dy_block, factors[:, 0], factors[:, 1:], gates[:, 0], gates[:, 1])
-            steps += (d_planes[:, 0], d_planes[:, 1:], d[..., : 2 * H], d[..., 2 * H :])
-            backward_before(xp, f, reserve.R, carry, total, zip(*(s[back] for s in steps)))
+            of_step = (dy_block, factors[:, 0], factors[:, 1:], gates[:, 0], gates[:, 1])
+            gradients = (d_planes[:, 0], d_planes[:, 1:], d[..., : 2 * H], d[..., 2 * H :])
+            steps = _steps(back, *of_step, *gradients)
+            backward_before(xp, f, reserve.R, carry, total, steps)
         sums.add(first, end, d, h, open_h, ended)
     grads = sums.finish(carry)
     give_back(("backward", spec), scratch)
     if not keep:
         reserve.spent, reserve.gates = True, None
     return grads
+
+
+def _steps(way: slice, *arrays: RawArray) -> Steps:
+    """Return the parts of each step, in the order of `way`."""
+    return zip(*[a[way] for a in arrays], strict=True)

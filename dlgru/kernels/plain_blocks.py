@@ -7,6 +7,7 @@ what is left for each step is in `plain_steps.py`.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def blocks(spec: Spec) -> list[tuple[int, int]]:
     steps = max(1, BLOCK_ROWS // spec.B)
     count = -(-spec.T // steps)
     edges = [spec.T * i // count for i in range(count + 1)]
-    cut = list(zip(edges, edges[1:], strict=False))
+    cut = list(pairwise(edges))
     return cut[::-1] if spec.direction == "backward" else cut
 
 
@@ -47,10 +48,8 @@ class Ended:
             host = np.arange(spec.T)[:, None, None] >= np.asarray(self.lengths)[:, None]
             self.mask = xp.asarray(host)
             planes = xp.broadcast_to(self.mask, (spec.T, spec.B, spec.H))
-            self.steps = [
-                plane if any_ended else None
-                for plane, any_ended in zip(planes, host.any((1, 2)), strict=True)
-            ]
+            shortest = min(self.lengths)
+            self.steps[shortest:] = list(planes)[shortest:]
 
 
 class Inputs:
@@ -63,34 +62,34 @@ class Inputs:
         scratch: Scratch,
         x: RawArray,
         W: RawArray,
-        b: RawArray | None,
-        inner: RawArray | None,
+        b: RawArray,
+        inner: RawArray,
     ) -> None:
         self.xp, self.spec, self.scratch, self.x = xp, spec, scratch, x.T
         H, B = spec.H, spec.B
         self.W_rz, self.W_n = W.T[:, : 2 * H], W.T[:, 2 * H :]
-        self.inner = inner.T if spec.inner else None  # type: ignore[union-attr]
+        self.inner = inner.T if spec.inner else inner
         after = spec.reset == "after"
         # Biases are laid out once for all observations, so that adding them runs through.
         self.rz = scratch.array("bias rz", B, 2 * H)
         self.n = scratch.array("bias n", B, H)
-        self.hidden = None
-        self.rz[...] = 0.0 if b is None else b[: 2 * H]
-        self.n[...] = 0.0 if b is None else b[2 * H : 3 * H]
+        self.hidden: RawArray = None
+        self.rz[...] = 0.0 if spec.bias == 0 else b[: 2 * H]
+        self.n[...] = 0.0 if spec.bias == 0 else b[2 * H : 3 * H]
         if after and (spec.bias == 6 or spec.inner):
             self.hidden = scratch.array("bias hidden", B, H)
-            self.hidden[...] = b[5 * H :] if spec.bias == 6 else 0.0  # type: ignore[index]
+            self.hidden[...] = b[5 * H :] if spec.bias == 6 else 0.0
         if spec.bias == 6:
-            self.rz += b[3 * H : 5 * H]  # type: ignore[index]
+            self.rz += b[3 * H : 5 * H]
         if spec.inner == 1:
             self.rz += self.inner[:, : 2 * H]
             target = self.hidden if after else self.n
             target += self.inner[:, 2 * H :]
         xp.negative(self.rz, self.rz)
 
-    def block(self, first: int, end: int) -> tuple[RawArray, RawArray, RawArray | None]:
+    def block(self, first: int, end: int) -> tuple[RawArray, RawArray, RawArray]:
         """Return -(W·x + b) of r and z `(k,B,2H)`, W·x + b of n, and what joins R·h of n."""
-        xp, (T, B, C, H) = self.xp, self.spec[:4]
+        xp, (_, B, C, H) = self.xp, self.spec[:4]
         k = end - first
         rows = self.x[first:end].reshape(k * B, C)
         rz = self.scratch.array("W·x of rz", k, B * 2 * H)
@@ -223,5 +222,6 @@ def clear_ended(xp: Any, f: Pointwise, gates: RawArray, mask: RawArray) -> None:
 
 
 def replace(xp: Any, target: RawArray, source: RawArray, mask: RawArray) -> None:
-    """Put `source` where `mask` is true.  (CuPy wants a mask of full size.)"""
+    """Put `source` where `mask` is true."""
+    # CuPy wants a mask of full size.
     xp.copyto(target, source, where=xp.broadcast_to(mask, target.shape))

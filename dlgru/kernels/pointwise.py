@@ -29,13 +29,15 @@ from typing import Any, NamedTuple, TypeAlias
 from dlgru.backend import RawArray
 
 Write: TypeAlias = Callable[[RawArray, RawArray], object]
+Use: TypeAlias = Callable[[RawArray, RawArray, RawArray], object]
+_Gate: TypeAlias = tuple[Write, Use, Write, Write]
 
 
 class Pointwise(NamedTuple):
     """The element-wise arithmetic of one cell on one array library."""
 
     gate: Write  # negated pre-activation -> stored gate
-    use: Callable[[RawArray, RawArray, RawArray], object]  # value, stored gate -> value·gate
+    use: Use  # value, stored gate -> value·gate
     value: Write  # stored gate -> gate
     gate_slope: Write  # gate -> its derivative
     act: Write  # pre-activation -> candidate
@@ -47,12 +49,12 @@ class Pointwise(NamedTuple):
 def pointwise(xp: Any, dtype: Any, gate: str, act: str) -> Pointwise:
     """Collect the functions for the named activations."""
     one = xp.asarray(1.0, dtype=dtype)
-    gate_functions = GATES[gate](xp, dtype, one)
+    gates, activation = GATES[gate](xp, dtype, one), ACTIVATIONS[act](xp, dtype, one)
     zero = xp.asarray(0.0, dtype=dtype)
-    return Pointwise(*gate_functions, *ACTIVATIONS[act](xp, dtype, one), one, zero)
+    return Pointwise(*gates, *activation, one, zero)
 
 
-def _sigmoid(xp: Any, dtype: Any, one: RawArray) -> tuple[Any, ...]:
+def _sigmoid(xp: Any, dtype: Any, one: RawArray) -> _Gate:
     exp, add, divide, subtract, multiply = xp.exp, xp.add, xp.divide, xp.subtract, xp.multiply
 
     def gate(negated: RawArray, out: RawArray) -> None:
@@ -69,7 +71,7 @@ def _sigmoid(xp: Any, dtype: Any, one: RawArray) -> tuple[Any, ...]:
     return gate, divide, value, slope
 
 
-def _hard_sigmoid(xp: Any, dtype: Any, one: RawArray) -> tuple[Any, ...]:
+def _hard_sigmoid(xp: Any, dtype: Any, one: RawArray) -> _Gate:
     rise = xp.asarray(0.2, dtype=dtype)
     half, zero = xp.asarray(0.5, dtype=dtype), xp.asarray(0.0, dtype=dtype)
 
@@ -124,7 +126,7 @@ def _relu(xp: Any, dtype: Any, one: RawArray) -> tuple[Write, Write]:
     return act, xp.sign
 
 
-GATES: dict[str, Callable[[Any, Any, RawArray], tuple[Any, ...]]] = {
+GATES: dict[str, Callable[[Any, Any, RawArray], _Gate]] = {
     "sigmoid": _sigmoid,
     "hard-sigmoid": _hard_sigmoid,
 }

@@ -1,0 +1,1 @@
+"""Operations, by family; import order is in tests/test_house.py."""

@@ -8,12 +8,14 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import CLASS_NAMES, result_dtype, seal, xp_of
+from dlgru.backend import result_dtype, seal, xp_of
 from dlgru.calls import any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.convert import to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing, size_text
 from dlgru.namevalue import Flag, OneOf
+from dlgru.ops.classes import astype
+from dlgru.ops.join import cat, split, stack
 from dlgru.ops.sizes import dimension, whole
 
 _WORDS = ("longest", "shortest")
@@ -69,15 +71,12 @@ def padsequences(
 
     Examples
     --------
-    >>> from dlgru.ops.format import dlarray
-    >>> from dlgru.training.batches import padsequences
-    >>> X, mask = padsequences([dlarray([1.0, 2.0]), dlarray([3.0, 4.0, 5.0])], 2, nargout=2)
+    >>> import dlgru as dl
+    >>> X, mask = dl.padsequences([dl.dlarray([1.0, 2.0]), dl.dlarray([3.0, 4.0, 5.0])], 2, nargout=2)
     >>> X.shape
     (1, 3, 2)
-    >>> print(X.m[:, :, 1], mask.m[:, :, 1])
-      1×3 dlarray
-    <BLANKLINE>
-         1     2     0   1×3 logical dlarray
+    >>> mask.m[:, :, 1]
+      1×3 logical dlarray
     <BLANKLINE>
        1   1   0
     """
@@ -102,7 +101,9 @@ def padsequences(
     if UniformOutput:
         padded: Any = _padded(shape, sequences, places, axis, fill)
     else:
-        kept = [_padded(shape, [s], [p], axis, fill) for s, p in zip(sequences, places, strict=True)]
+        kept = [
+            _padded(shape, [s], [p], axis, fill) for s, p in zip(sequences, places, strict=True)
+        ]
         padded = Cell(kept, _size_of(X))
     if outputs < 2:
         return padded
@@ -190,22 +191,42 @@ def _padded(
     dtype = result_dtype(*[s.dtype for s in sequences])
     if all(s.dtype == backend.logical for s in sequences) and fill in (0, 1):
         dtype = backend.logical
-    xp = xp_of(sequences[0].data)
-    data = backend.colmajor(xp, (*shape, len(sequences)), dtype)
+    if any(s.traced for s in sequences):
+        return finish(_stacked(shape, sequences, places, axis, dtype, fill))
+    data = backend.colmajor(xp_of(sequences[0].data), (*shape, len(sequences)), dtype)
     data[...] = fill
     before = (slice(None),) * axis
-    after = (slice(None),) * (len(shape) - axis - 1)
-    traced = [k for k, s in enumerate(sequences) if s.traced]
     for k, (s, (source, target)) in enumerate(zip(sequences, places, strict=True)):
-        if not s.traced:
-            data[(*before, target, *after, k)] = s.data[(*before, source, *after)]
-    made = finish(Value(seal(data)))
-    for k in traced:
-        # An assignment is recorded, and costs only its own slice.
-        source, target = places[k]
-        piece = finish(sequences[k])[(*before, source, *after)[: max(2, made.ndim)]]
-        made[(*before, target, *after, slice(k, k + 1))[: made.ndim]] = piece
-    return made
+        data[(*before, target, ..., k)] = s.data[(*before, source)]
+    return finish(Value(seal(data)))
+
+
+def _stacked(
+    shape: tuple[int, ...],
+    sequences: list[Value],
+    places: list[tuple[slice, slice]],
+    axis: int,
+    dtype: Any,
+    fill: float,
+) -> Value:
+    """The same in operations, so that it is recorded."""
+
+    def padding(count: int) -> list[Value]:
+        if not count:
+            return []
+        size = (*shape[:axis], count, *shape[axis + 1 :])
+        return [Value(xp_of(sequences[0].data).full(size, fill, dtype=dtype, order="F"))]
+
+    parts = []
+    for s, (source, target) in zip(sequences, places, strict=True):
+        if source.stop - source.start < s.shape[axis]:
+            counts = (source.start, source.stop - source.start, s.shape[axis] - source.stop)
+            s = split.op.on_values(s, axis=axis, counts=counts)[1]
+        s = s if s.dtype == dtype else astype(s, dtype)
+        around = [*padding(target.start), s, *padding(shape[axis] - target.stop)]
+        parts.append(cat.op.on_values(*around, axis=axis) if len(around) > 1 else s)
+    stacked: Value = stack.op.on_values(*parts, axis=len(shape))
+    return stacked
 
 
 def _mask(
@@ -224,6 +245,3 @@ def _mask(
 
 def _size_of(X: Any) -> tuple[int, ...] | None:
     return X.shape if isinstance(X, Cell) else None
-
-
-_ = CLASS_NAMES

@@ -49,7 +49,9 @@ def rebuilt(tree: Any, leaves: Sequence[Any]) -> Any:
 
 def missing(x: object) -> bool:
     """True for MATLAB's ``[]``, the state of an update that has not run yet."""
-    return x is None or (isinstance(x, list) and not x) or getattr(x, "shape", None) == (0, 0)
+    if x is None or isinstance(x, dict):
+        return x is None
+    return (isinstance(x, list) and not x) or getattr(x, "shape", None) == (0, 0)
 
 
 def passed_over(leaf: object) -> bool:
@@ -170,12 +172,11 @@ def dlupdate(fun: Callable[..., Any], params: Any, *args: Any, nargout: int | No
     Examples
     --------
     >>> import dlgru as dl
-    >>> from dlgru.training.leafwise import dlupdate
     >>> gradients = dl.struct("W", dl.dlarray([3.0, 4.0]), "b", dl.dlarray(0.5))
     >>> def clip(g):
     ...     norm = dl.sqrt(dl.sum(g**2, "all"))
     ...     return g / norm if norm > 1 else g
-    >>> dlupdate(clip, gradients).W
+    >>> dl.dlupdate(clip, gradients).W
       1×2 dlarray
     <BLANKLINE>
         0.6000    0.8000

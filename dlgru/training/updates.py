@@ -93,11 +93,10 @@ def adamupdate(
 
     Examples
     --------
-    >>> from dlgru.ops.format import dlarray
-    >>> from dlgru.training.updates import adamupdate
-    >>> p, avg, avgSq = dlarray([1.0, 2.0]), [], []
+    >>> import dlgru as dl
+    >>> p, avg, avgSq = dl.dlarray([1.0, 2.0]), [], []
     >>> for iteration in range(1, 11):
-    ...     p, avg, avgSq = adamupdate(p, 2 * p, avg, avgSq, iteration, 0.1)
+    ...     p, avg, avgSq = dl.adamupdate(p, 2 * p, avg, avgSq, iteration, 0.1)
     >>> print(p)
       1×2 dlarray
     <BLANKLINE>
@@ -161,9 +160,8 @@ def sgdmupdate(
 
     Examples
     --------
-    >>> from dlgru.ops.format import dlarray
-    >>> from dlgru.training.updates import sgdmupdate
-    >>> p, vel = sgdmupdate(dlarray([1.0, 2.0]), dlarray([10.0, 10.0]), [])
+    >>> import dlgru as dl
+    >>> p, vel = dl.sgdmupdate(dl.dlarray([1.0, 2.0]), dl.dlarray([10.0, 10.0]), [])
     >>> print(p)
       1×2 dlarray
     <BLANKLINE>
@@ -217,9 +215,8 @@ def rmspropupdate(
 
     Examples
     --------
-    >>> from dlgru.ops.format import dlarray
-    >>> from dlgru.training.updates import rmspropupdate
-    >>> p, avgSq = rmspropupdate(dlarray([1.0, 2.0]), dlarray([10.0, 0.0]), [])
+    >>> import dlgru as dl
+    >>> p, avgSq = dl.rmspropupdate(dl.dlarray([1.0, 2.0]), dl.dlarray([10.0, 0.0]), [])
     >>> print(p)
       1×2 dlarray
     <BLANKLINE>

@@ -1,0 +1,57 @@
+"""The third door: ``from dlgru.matlab import *`` at the top of a ported script.
+
+It re-exports all of dlgru and adds the plain MATLAB names ``end pi inf nan eps``.  On
+purpose it shadows seven Python builtins, and no more: ``abs all any max min round
+sum``.  There numbers, lists and arrays have MATLAB's meaning (``round(2.5)`` is 3),
+Python numbers give Python numbers, and the builtin is called for the forms MATLAB
+lacks: iterators, generators, sets, dictionary views, ``key=``, ``default=``, ``start=``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Set, ValuesView
+from typing import Any
+
+import dlgru
+from dlgru import *  # noqa: F403
+from dlgru.array import DLArray
+from dlgru.convert import is_number
+
+pi = math.pi
+inf = math.inf
+nan = math.nan
+eps = 2.0**-52
+
+_PYTHON_ONLY = (Iterator, Set, KeysView, ValuesView, ItemsView)
+
+
+def _shadow(name: str, *keywords: str) -> Callable[..., Any]:
+    ours: Callable[..., Any] = getattr(dlgru, name)
+    builtin: Callable[..., Any] = getattr(builtins, name)
+
+    @functools.wraps(ours)
+    def function(*args: Any, **options: Any) -> Any:
+        if args and (
+            isinstance(args[0], _PYTHON_ONLY) or not options.keys().isdisjoint(keywords)
+        ):
+            return builtin(*args, **options)
+        result = ours(*args, **options)
+        if type(result) is DLArray and builtins.all(is_number(a) for a in args):
+            return result._scalar(name)
+        return result
+
+    return function
+
+
+abs = _shadow("abs")
+all = _shadow("all")
+any = _shadow("any")
+max = _shadow("max", "key", "default")
+min = _shadow("min", "key", "default")
+round = _shadow("round", "ndigits")
+sum = _shadow("sum", "start")
+
+__all__ = [*dlgru.__all__, *"abs all any max min round sum pi inf nan eps".split()]  # noqa: PLE0604
