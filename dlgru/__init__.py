@@ -33,6 +33,7 @@ from dlgru.mapping import cellfun as cellfun
 from dlgru.mfunction import mfunction as mfunction
 from dlgru.onehot import onehotdecode as onehotdecode
 from dlgru.onehot import onehotencode as onehotencode
+from dlgru.ops import index as _subscripts  # noqa: F401 - installs X[...] and X.m[...]
 from dlgru.ops.activation import leakyrelu as leakyrelu
 from dlgru.ops.activation import relu as relu
 from dlgru.ops.activation import sigmoid as sigmoid

@@ -346,18 +346,3 @@ def _check_variable(leaf: Any, name: str, tape: Tape, allow_complex: bool) -> No
         expected="a traced dlarray",
         fix=fix,
     )
-
-
-def is_traced(x: Any) -> bool:
-    """True while operations on `x` are recorded.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.is_traced(dl.dlarray(1))
-    False
-    """
-    return type(x) is DLArray and x.value.traced
-
-
-

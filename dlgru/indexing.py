@@ -296,7 +296,10 @@ def _colons_sized(picks: list[Picked], value_shape: Shape) -> list[Picked]:
     """Let colons in an assignment to an array without size take theirs from the value.
 
     By position where that fits, else the value's sizes other than one in their order.
+    Where everything is a colon one element fills nothing, as in any array.
     """
+    if prod(value_shape) == 1 and all(p.entry is COLON for p in picks):
+        return picks
     padded = value_shape + (1,) * (len(picks) - len(value_shape))
     by_position = [n if p.entry is COLON else p.size for p, n in zip(picks, padded, strict=False)]
     left = [n for n in value_shape if n != 1]

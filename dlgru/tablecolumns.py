@@ -25,7 +25,8 @@ class Strings(Cell):
     Examples
     --------
     >>> from dlgru.tablecolumns import Strings
-    >>> (Strings(["gru", "fc"]) == "fc").ravel().tolist()
+    >>> import dlgru
+    >>> dlgru.extractdata(Strings(["gru", "fc"]) == "fc").ravel().tolist()
     [False, True]
     """
 

@@ -23,13 +23,13 @@ ONLY_ON_HOST = {"tolist", "tobytes", "tofile", "dump", "data", "ctypes"}
 
 
 class Traffic:
-    """What has gone between host and device since the last ``reset``."""
+    """What has gone on since the last ``reset``: transfers, waits, and elements written."""
 
-    sent = fetched = waited = 0
+    sent = fetched = waited = written = 0
 
     def reset(self) -> None:
         """Start counting again."""
-        self.sent = self.fetched = self.waited = 0
+        self.sent = self.fetched = self.waited = self.written = 0
 
     @property
     def back(self) -> int:
@@ -77,6 +77,7 @@ class FakeArray:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._host[inside(key)] = inside(value)
+        TRAFFIC.written += self._host[inside(key)].size
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ONLY_ON_HOST:
@@ -93,6 +94,8 @@ def on_device(result: Any) -> Any:
         return result
     made = FakeArray.__new__(FakeArray)
     made._host = np.asarray(result)
+    if made._host.base is None:  # not a view
+        TRAFFIC.written += made._host.size
     return made
 
 

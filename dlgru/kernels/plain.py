@@ -279,11 +279,12 @@ def backward(
         factors = scratch.array("factors", k, count, B, H)
         open_h = None
         if R_nrz is not None:
-            factors_after(xp, f, gates, h, factors, scratch)
+            factors_after(xp, f, gates, h, factors, d)
             steps = _steps(back, dy_block, factors, gates[:, 1], d_planes, d[..., : 3 * H])
             backward_after(xp, f, R_nrz.T, carry, total[0], steps)
         else:
-            open_h = factors_before(xp, f, gates, h, factors, scratch)
+            open_h = scratch.array("open h", k, B, H)
+            factors_before(xp, f, gates, h, factors, d, open_h)
             of_step = (dy_block, factors[:, 0], factors[:, 1:], gates[:, 0], gates[:, 1])
             gradients = (d_planes[:, 0], d_planes[:, 1:], d[..., : 2 * H], d[..., 2 * H :])
             steps = _steps(back, *of_step, *gradients)

@@ -168,10 +168,13 @@ def gates_again(
 
 
 def factors_after(
-    xp: Any, f: Pointwise, gates: RawArray, h: RawArray, factors: RawArray, scratch: Scratch
+    xp: Any, f: Pointwise, gates: RawArray, h: RawArray, factors: RawArray, room: RawArray
 ) -> None:
-    """Write what dL/dh is multiplied with to give the gradients of hn, r, z, n (in this order)."""
-    opened, spare = _opened(f, gates, scratch, factors[:, 1:3])
+    """Write what dL/dh is multiplied with to give the gradients of hn, r, z, n (in this order).
+
+    `room` is memory for as many numbers, free until the steps are walked.
+    """
+    opened, spare = _opened(f, gates, room, factors[:, 1:3])
     r, z, hn, n = opened[:, 0], opened[:, 1], gates[:, 2], gates[:, 3]
     d_hn, d_r, d_z, d_n = (factors[:, i] for i in range(4))
     _candidate(xp, f, z, n, d_n, spare)
@@ -183,28 +186,35 @@ def factors_after(
 
 
 def factors_before(
-    xp: Any, f: Pointwise, gates: RawArray, h: RawArray, factors: RawArray, scratch: Scratch
-) -> RawArray:
-    """Write the factors of r (on the gradient of r∘h), z and n; return r∘h itself."""
-    opened, spare = _opened(f, gates, scratch, factors[:, :2])
+    xp: Any,
+    f: Pointwise,
+    gates: RawArray,
+    h: RawArray,
+    factors: RawArray,
+    room: RawArray,
+    open_h: RawArray,
+) -> None:
+    """Write the factors of r (on the gradient of r∘h), z and n, and r∘h itself."""
+    opened, spare = _opened(f, gates, room, factors[:, :2])
     r, z, n = opened[:, 0], opened[:, 1], gates[:, 2]
     d_r, d_z, d_n = (factors[:, i] for i in range(3))
     _candidate(xp, f, z, n, d_n, spare)
     xp.multiply(d_r, h, d_r)
     xp.subtract(h, n, spare)
     xp.multiply(d_z, spare, d_z)
-    return xp.multiply(h, r, spare)
+    xp.multiply(h, r, open_h)
 
 
 def _opened(
-    f: Pointwise, gates: RawArray, scratch: Scratch, slopes: RawArray
+    f: Pointwise, gates: RawArray, room: RawArray, slopes: RawArray
 ) -> tuple[RawArray, RawArray]:
-    """Return r and z `(k,2,B,H)` and a spare plane; write their slopes."""
+    """Return r and z `(k,2,B,H)` and a spare plane, both in `room`; write their slopes."""
     k, _, B, H = gates.shape
-    opened = scratch.array("opened", k, 2, B, H)
+    planes = room.reshape(-1)[: k * 3 * B * H]
+    opened = planes[: k * 2 * B * H].reshape(k, 2, B, H)
     f.value(gates[:, :2], opened)
     f.gate_slope(opened, slopes)
-    return opened, scratch.array("spare", k, B, H)
+    return opened, planes[k * 2 * B * H :].reshape(k, B, H)
 
 
 def _candidate(
