@@ -262,11 +262,7 @@ class GradientPull:
             if not recording:
                 tape.entries = None
         seeds = seeds_of(
-            [
-                (pulled[i], g)
-                for i, g in zip(self.wanted, gradients, strict=True)
-                if i in pulled
-            ],
+            [(pulled[i], g) for i, g in zip(self.wanted, gradients, strict=True) if i in pulled],
             tape,
         )
         touched = set(self.wanted)
@@ -320,8 +316,7 @@ def _check_scalar(y: Any) -> Tape:
             expected="a traced real scalar",
             fix=fix,
         )
-    tape = y.value.tape
-    assert tape is not None
+    tape: Tape = y.value.tape
     return tape
 
 
@@ -346,3 +341,16 @@ def _check_variable(leaf: Any, name: str, tape: Tape, allow_complex: bool) -> No
         expected="a traced dlarray",
         fix=fix,
     )
+
+
+def is_traced(x: Any) -> bool:
+    """True while operations on `x` are recorded.
+
+    Examples
+    --------
+    >>> import dlgru as dl
+    >>> from dlgru.autodiff import is_traced
+    >>> is_traced(dl.dlarray(1))
+    False
+    """
+    return type(x) is DLArray and x.value.traced

@@ -54,7 +54,8 @@ class DlgruError(Exception):
         if self.came:
             fact = f"{self.argument or 'the value'} is {self.came}"
         if self.expected:
-            fact += f"{', ' if fact else (self.argument + ': ' if self.argument else '')}expected {self.expected}"
+            start = ", " if fact else f"{self.argument}: " if self.argument else ""
+            fact += f"{start}expected {self.expected}"
         if fact:
             sentences.append(fact.rstrip("."))
         if self.fix:

@@ -175,7 +175,7 @@ def _plain(key: Any, shape: Shape, matlab: bool) -> Selection | None:
     first = 1 if matlab else 0
     index: list[Entry] = []
     counts = []
-    for k, n in zip(key, shape):
+    for k, n in zip(key, shape, strict=True):
         if type(k) is int:
             i = k - first
             if i < 0 and not matlab:

@@ -14,37 +14,31 @@ import numpy as np
 
 from dlgru.arrayhook import join_scalars, make_array, raw_of
 from dlgru.backend import double, result_dtype
+from dlgru.calls import any_spelling
 from dlgru.cells import Cell
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.indexing import Shape
 from dlgru.mfunction import call_with_nargout
-from dlgru.namevalue import Binder, Flag
+from dlgru.namevalue import Flag
 from dlgru.structs import Struct
 from dlgru.subscript import trimmed
 
 
-def _options(
-    fun: Any,
-    *arrays: Any,
+@any_spelling
+def cellfun(
+    fun: Callable[..., Any],
+    *cells: Any,
     UniformOutput: Annotated[bool, Flag()] = True,
-    ErrorHandler: Any = None,
-    nargout: Any = None,
-) -> None:
-    """Signature of the options both functions have."""
-
-
-_cellfun = Binder(_options, "cellfun")
-_arrayfun = Binder(_options, "arrayfun")
-
-
-def cellfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    ErrorHandler: Callable[..., Any] | None = None,
+    nargout: int | None = None,
+) -> Any:
     """Apply a function to each element of cells.
 
     Parameters
     ----------
     fun : callable
         Called with one element of each cell.
-    *args
+    *cells
         Cells (lists) of one size.
     UniformOutput : bool, default True
         Gather the outputs into an array; each must be one number or logical.  False
@@ -71,7 +65,6 @@ def cellfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
     >>> list(cellfun(str.upper, ["a", "b"], UniformOutput=False))
     ['A', 'B']
     """
-    (fun, *cells), named = _cellfun((fun, *args), options)
     lists = []
     for k, c in enumerate(cells):
         if not isinstance(c, list | tuple):
@@ -84,10 +77,17 @@ def cellfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
                 fix="for arrays use arrayfun",
             )
         lists.append((list(c), c.shape if isinstance(c, Cell) else _row(len(c))))
-    return _mapped("cellfun", fun, lists, **named)
+    return _mapped("cellfun", fun, lists, UniformOutput, ErrorHandler, nargout)
 
 
-def arrayfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
+@any_spelling
+def arrayfun(
+    fun: Callable[..., Any],
+    *arrays: Any,
+    UniformOutput: Annotated[bool, Flag()] = True,
+    ErrorHandler: Callable[..., Any] | None = None,
+    nargout: int | None = None,
+) -> Any:
     """Apply a function to each element of arrays.
 
     Parameters
@@ -95,7 +95,7 @@ def arrayfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
     fun : callable
         Called with one element of each array: a 1×1 array out of a DLArray, a number
         out of a list of numbers, a range or an ndarray, a struct out of a list of structs.
-    *args
+    *arrays
         Arrays of one size.
     UniformOutput, ErrorHandler, nargout
         As for ``cellfun``.
@@ -111,8 +111,8 @@ def arrayfun(fun: Callable[..., Any], *args: Any, **options: Any) -> Any:
     >>> list(arrayfun(lambda k: "x" * k, range(1, 4), "UniformOutput", False))
     ['x', 'xx', 'xxx']
     """
-    (fun, *arrays), named = _arrayfun((fun, *args), options)
-    return _mapped("arrayfun", fun, [_elements(a, k) for k, a in enumerate(arrays)], **named)
+    inputs = [_elements(a, k) for k, a in enumerate(arrays)]
+    return _mapped("arrayfun", fun, inputs, UniformOutput, ErrorHandler, nargout)
 
 
 def _row(n: int) -> Shape:
@@ -151,9 +151,9 @@ def _mapped(
     name: str,
     fun: Any,
     inputs: list[tuple[list[Any], Shape]],
-    UniformOutput: bool = True,
-    ErrorHandler: Callable[..., Any] | None = None,
-    nargout: int | None = None,
+    uniform: bool,
+    error_handler: Callable[..., Any] | None,
+    nargout: int | None,
 ) -> Any:
     if not callable(fun) or not inputs:
         raise DlgruTypeError(
@@ -180,16 +180,16 @@ def _mapped(
         try:
             result = call_with_nargout(fun, wanted, *elements)
         except Exception as error:
-            if ErrorHandler is None:
+            if error_handler is None:
                 raise
-            result = call_with_nargout(ErrorHandler, wanted, _report(error, k), *elements)
+            result = call_with_nargout(error_handler, wanted, _report(error, k), *elements)
         rows.append(result if wanted > 1 else (result,))
     if wanted == 0 or (nargout is None and rows and all(row[0] is None for row in rows)):
         return None
     outputs = []
     for j in range(wanted):
         column = [row[j] for row in rows]
-        outputs.append(_gathered(column, shape, name, j) if UniformOutput else Cell(column, shape))
+        outputs.append(_gathered(column, shape, name, j) if uniform else Cell(column, shape))
     return outputs[0] if wanted == 1 else tuple(outputs)
 
 

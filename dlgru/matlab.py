@@ -34,9 +34,7 @@ def _shadow(name: str, *keywords: str) -> Callable[..., Any]:
 
     @functools.wraps(ours)
     def function(*args: Any, **options: Any) -> Any:
-        if args and (
-            isinstance(args[0], _PYTHON_ONLY) or not options.keys().isdisjoint(keywords)
-        ):
+        if args and (isinstance(args[0], _PYTHON_ONLY) or not options.keys().isdisjoint(keywords)):
             return builtin(*args, **options)
         result = ours(*args, **options)
         if type(result) is DLArray and builtins.all(is_number(a) for a in args):
@@ -54,4 +52,4 @@ min = _shadow("min", "key", "default")
 round = _shadow("round", "ndigits")
 sum = _shadow("sum", "start")
 
-__all__ = [*dlgru.__all__, *"abs all any max min round sum pi inf nan eps".split()]  # noqa: PLE0604
+__all__ = [*dlgru.__all__, *"abs all any max min round sum pi inf nan eps".split()]

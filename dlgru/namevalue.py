@@ -100,11 +100,11 @@ class Binder:
         self.name = name
         self.function = function
         parameters = [
-            p
-            for p in inspect.signature(function).parameters.values()
-            if p.name not in ("self",)
+            p for p in inspect.signature(function).parameters.values() if p.name not in ("self",)
         ]
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        positional = [
+            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
         self.positional = [p.name for p in positional]
         self.required = sum(p.default is p.empty for p in positional)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)

@@ -353,7 +353,9 @@ class FusedPull:
         seeds = seeds_of(zip(outs, gradients, strict=True), tape)
         wanted = [x.id for x, need in zip(self.inputs, needs, strict=True) if need]
         pulled = pull_back(tape, region, seeds, wanted)
-        return [pulled.get(x.id) if need else None for x, need in zip(self.inputs, needs, strict=True)]
+        return [
+            pulled.get(x.id) if need else None for x, need in zip(self.inputs, needs, strict=True)
+        ]
 
 
 def seeds_of(pairs: Iterable[tuple[Value, Value | None]], tape: Tape) -> dict[int, Any]:

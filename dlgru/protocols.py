@@ -197,7 +197,7 @@ DLArray.__dlpack__ = _dlpack  # type: ignore[attr-defined]
 DLArray.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
 DLArray.__copy__ = lambda self: self._dlgru_handle()  # type: ignore[attr-defined]
 DLArray.__deepcopy__ = lambda self, memo: self._dlgru_handle()  # type: ignore[attr-defined]
-DLArray.__reduce__ = _reduce  # type: ignore[method-assign]
+DLArray.__reduce__ = _reduce  # type: ignore[assignment,method-assign]
 DLArray.summary = _summary  # type: ignore[attr-defined]
 
 
@@ -211,4 +211,3 @@ def _join(scalars: Any, shape: tuple[int, ...]) -> Any:
 
 
 register_arrays(_make, _join)
-

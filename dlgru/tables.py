@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from dlgru.calls import any_spelling
 from dlgru.cells import Cell
 from dlgru.display import table_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
 from dlgru.indexing import delete, read
-from dlgru.namevalue import Binder
 from dlgru.sameness import same
 from dlgru.subscript import COLON, Entry
 from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of
@@ -300,14 +300,8 @@ def _checked_names(names: Any, count: int) -> list[str]:
     )
 
 
-def _table(*columns: Any, VariableNames: Any = None) -> None:
-    """Signature of table's options."""
-
-
-_binder = Binder(_table, "table")
-
-
-def table(*columns: Any, **options: Any) -> Table:
+@any_spelling
+def table(*columns: Any, VariableNames: Any = None) -> Table:
     """Make a table from columns.
 
     Parameters
@@ -337,12 +331,10 @@ def table(*columns: Any, **options: Any) -> Table:
     >>> T[T.Layer == "fc"].height
     1
     """
-    columns, named = _binder(columns, options)
-    names = named.get("VariableNames")
-    if names is None:
+    if VariableNames is None:
         names = [f"Var{k + 1}" for k in range(len(columns))]
     else:
-        names = _checked_names(names, len(columns))
+        names = _checked_names(VariableNames, len(columns))
     return Table(dict(zip(names, columns, strict=True)))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import dlgru as dl
 
 HIDDEN, CLASSES, CHANNELS = 100, 9, 12
+COLUMNS = "Iteration Epoch TimeElapsed LearnRate TrainingLoss TrainingAccuracy".split()
 EPOCHS, BATCH, LEARN_RATE, THRESHOLD = 30, 27, 0.01, 1.0
 
 
@@ -63,9 +64,7 @@ def predict(p: Any, X: Any, lengths: list[int]) -> Any:
     """Probabilities ``Y[C,B]``: the state after each sequence's own last step, classified."""
     H0 = dl.dlarray(dl.zeros(HIDDEN, 1, "single"), "CB")
     g = p.gru
-    _, h = dl.gru(
-        X, H0, g.weights, g.recurrentWeights, g.bias, SequenceLengths=lengths, nargout=2
-    )
+    _, h = dl.gru(X, H0, g.weights, g.recurrentWeights, g.bias, SequenceLengths=lengths, nargout=2)
     return dl.softmax(dl.fullyconnect(h, p.fc.weights, p.fc.bias))
 
 
@@ -90,8 +89,8 @@ def train(sequences: list[Any], speakers: Any, verbose: bool = True) -> tuple[An
     iteration, start = 0, time.perf_counter()
     per_epoch = len(sequences) // BATCH
     if verbose:
-        print(f"{'Iteration':>13}    Epoch    TimeElapsed    LearnRate    TrainingLoss    TrainingAccuracy")
-        print(f"{'_' * 9:>13}    {'_' * 5}    {'_' * 11}    {'_' * 9}    {'_' * 12}    {'_' * 16}")
+        print("".join(f"    {name}" for name in COLUMNS))
+        print("".join(f"    {'_' * len(name)}" for name in COLUMNS))
     for epoch in range(1, EPOCHS + 1):
         order = [int(k) - 1 for k in dl.extractdata(dl.randperm(len(sequences))).ravel()]
         for k in range(per_epoch):
@@ -154,7 +153,9 @@ def main() -> None:
     print(f"Japanese Vowels: {len(train_x)} training and {len(test_x)} test sequences")
     p, history = train(train_x, train_y)
     accuracy, confusion = test(p, test_x, test_y)
-    print(f"\nTest accuracy: {accuracy:.4f}\n\nConfusion matrix (rows: true speaker, columns: found)")
+    print(
+        f"\nTest accuracy: {accuracy:.4f}\n\nConfusion matrix (rows: true speaker, columns: found)"
+    )
     print("\n".join("".join(f"{n:5d}" for n in row) for row in confusion))
     file = Path("japanese_vowels.png")
     draw(history, file)

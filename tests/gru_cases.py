@@ -95,9 +95,7 @@ def forward(case: Case, save: str = "none", spec: Spec | None = None) -> Out:
     )
 
 
-def backward(
-    out: Out, dy: Any, dlast: Any, needs: Needs | None = None, keep: bool = True
-) -> Grads:
+def backward(out: Out, dy: Any, dlast: Any, needs: Needs | None = None, keep: bool = True) -> Grads:
     ends = None if dlast is None else (dlast,)
     wanted = needs or Needs(inner=True)
     return run_backward(out.reserve, dy, ends, (), wanted, keep)

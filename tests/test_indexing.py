@@ -145,9 +145,7 @@ def matlab_drawn(draw: Any, n: int) -> Drawn:
             )
         )
         kinds.append(
-            st.tuples(index, index).map(
-                lambda ab: Drawn(slice(*ab), list(range(ab[0] - 1, ab[1])))
-            )
+            st.tuples(index, index).map(lambda ab: Drawn(slice(*ab), list(range(ab[0] - 1, ab[1]))))
         )
         kinds.append(
             st.tuples(index, st.integers(1, 3), index).map(

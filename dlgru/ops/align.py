@@ -76,8 +76,7 @@ def check_sizes(a: Any, la: str, b: Any, lb: str, function: str) -> None:
                 argument="the second operand",
                 came=describe(lb, b.shape),
                 expected=f"a size that expands against {describe(la, a.shape)}: "
-                "equal or 1 in each dimension"
-                + (" with the same label" if la and lb else ""),
+                "equal or 1 in each dimension" + (" with the same label" if la and lb else ""),
             )
 
 

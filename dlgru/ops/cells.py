@@ -131,7 +131,9 @@ STATE_ACTIVATIONS: dict[str, Activation] = {"tanh": tanh, "softsign": softsign, 
 GATE_ACTIVATIONS: dict[str, Activation] = {"sigmoid": sigmoid, "hard-sigmoid": hard_sigmoid}
 
 
-def activation(given: str | Callable[[DLArray], Any], table: Mapping[str, Activation]) -> Activation:
+def activation(
+    given: str | Callable[[DLArray], Any], table: Mapping[str, Activation]
+) -> Activation:
     """The function behind an activation's name, or a user's function made to take Values."""
     if isinstance(given, str):
         return table[given]
@@ -228,4 +230,3 @@ def both_ways(
         cat.op.on_values(runs[0][0], runs[1][0], axis=0),
         cat.op.on_values(runs[0][1], runs[1][1], axis=0),
     )
-

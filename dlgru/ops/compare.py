@@ -31,7 +31,9 @@ def _comparison(name: str, ufunc: str, operator: str, sign: str) -> Any:
     >>> dl.underlyingType(dl.{name}(dl.dlarray([1, 2]), 2))
     'logical'
     """
-    op = primitive(name, labels=broadcast, expands=True, operator=(operator,), differentiable=False)(forward)
+    op = primitive(
+        name, labels=broadcast, expands=True, operator=(operator,), differentiable=False
+    )(forward)
 
     @op.cases
     def _(r: Any) -> Any:
@@ -69,7 +71,9 @@ def _connective(name: str, ufunc: str, operator: tuple[str, ...], sign: str) -> 
     >>> dl.underlyingType(getattr(dl, "{name}")(dl.dlarray([1, 0]), 1))
     'logical'
     """
-    op = primitive(name, labels=broadcast, expands=True, operator=operator, differentiable=False)(forward)
+    op = primitive(name, labels=broadcast, expands=True, operator=operator, differentiable=False)(
+        forward
+    )
 
     @op.cases
     def _(r: Any) -> Any:

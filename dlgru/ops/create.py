@@ -24,12 +24,11 @@ from dlgru.ops.sizes import whole, whole_size
 _CLASSES = {"double": backend.double, "single": backend.single, "logical": backend.logical}
 
 
-def _request(
-    function: str, args: tuple[Any, ...], like: Any
-) -> tuple[tuple[int, ...], Any, Any]:
+def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int, ...], Any, Any]:
     """Sizes, dtype and array library out of ``(m, n, …, typename)`` and ``'like', p``."""
     sizes = list(args)
-    dtype, xp = backend.double, np
+    dtype: Any = backend.double
+    xp: Any = np
     if len(sizes) >= 2 and isinstance(sizes[-2], str) and sizes[-2].lower() == "like":
         like = sizes.pop()
         sizes.pop()
@@ -50,7 +49,9 @@ def _request(
     if len(sizes) == 1 and (
         isinstance(sizes[0], list | tuple) or getattr(sizes[0], "shape", ()) not in ((), (1, 1))
     ):
-        raw = to_raw(sizes[0]._dlgru_raw() if type(sizes[0]) is DLArray else sizes[0], function, "sz")
+        raw = to_raw(
+            sizes[0]._dlgru_raw() if type(sizes[0]) is DLArray else sizes[0], function, "sz"
+        )
         sizes = [float(n) for n in raw.ravel(order="F")]
     shape = [whole_size(n, function, "sz") for n in sizes]
     if not shape:
@@ -183,7 +184,11 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     <BLANKLINE>
          1     3     5     7
     """
-    a, d, b = (float(first), 1.0, float(step)) if last is None else (float(first), float(step), float(last))
+    a, d, b = (
+        (float(first), 1.0, float(step))
+        if last is None
+        else (float(first), float(step), float(last))
+    )
     if d == 0 or math.isnan(a + d + b) or ((d > 0) != (b >= a) and b != a):
         return _made(np.zeros((1, 0), order="F"))
     # A last element within rounding of the end belongs to the row.
@@ -283,7 +288,12 @@ def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
          9    10     2
     """
     if type(imax) is DLArray or isinstance(imax, np.ndarray):
-        bounds: Any = [float(x) for x in to_raw(imax._dlgru_raw() if type(imax) is DLArray else imax, "randi", "imax").ravel()]
+        bounds: Any = [
+            float(x)
+            for x in to_raw(
+                imax._dlgru_raw() if type(imax) is DLArray else imax, "randi", "imax"
+            ).ravel()
+        ]
         imax = bounds[0] if len(bounds) == 1 else tuple(bounds)
     elif isinstance(imax, list):
         imax = tuple(imax)
@@ -323,7 +333,5 @@ def complex(A: Any, B: Any = None) -> DLArray:
             return finish(value, labels_of(A))
         B = 0.0
     real_part = A if type(A) is DLArray else wrap(to_value(A, "complex"), "")
-    return real_part + B * 1j
-
-
-
+    result: DLArray = real_part + B * 1j
+    return result

@@ -90,9 +90,10 @@ def repmat(x: Any, counts: tuple[int, ...]) -> Any:
     n = len(counts)
     x = x.reshape(x.shape + (1,) * (n - x.ndim), order="F")
     # x laid out as s1×1×s2×1…, written into s1×r1×s2×r2…: one broadcast, one copy.
-    wide = colmajor(xp_of(x), tuple(v for pair in zip(x.shape, counts) for v in pair), x.dtype)
-    wide[...] = x.reshape(tuple(v for s in x.shape for v in (s, 1)), order="F")
-    return wide.reshape(tuple(s * c for s, c in zip(x.shape, counts)), order="F")
+    pairs = list(zip(x.shape, counts, strict=True))
+    wide = colmajor(xp_of(x), tuple([v for pair in pairs for v in pair]), x.dtype)
+    wide[...] = x.reshape(tuple([v for s in x.shape for v in (s, 1)]), order="F")
+    return wide.reshape(tuple([s * c for s, c in pairs]), order="F")
 
 
 @repmat.vjp

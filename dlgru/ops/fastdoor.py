@@ -37,7 +37,7 @@ _LARGEST = 64
 
 def _remember(args: tuple[Any, ...], options: dict[str, Any], nargout: int, result: Any) -> None:
     """Leave a plan for a call that is as plain as a call can be."""
-    X, H0, W, R, b = args
+    X, H0, _, R, _ = args
     values = [a.value for a in args]
     dtype = values[0].data.dtype
     if (

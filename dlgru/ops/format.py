@@ -132,7 +132,7 @@ def finddim(X: Any, label: str) -> DLArray:
     <BLANKLINE>
          2
     """
-    if not isinstance(label, str) or len(label) != 1:
+    if len(label) != 1:
         raise DlgruValueError(
             identifier="dlgru:finddim:label",
             function="finddim",
@@ -235,7 +235,11 @@ def shape_of(X: Any, function: str) -> tuple[int, ...]:
     if hasattr(X, "_size"):
         return tuple(X._size())
     if isinstance(X, list | tuple | dict):
-        return (1, len(X)) if not isinstance(X, dict) and len(X) else ((1, 1) if isinstance(X, dict) else (0, 0))
+        return (
+            (1, len(X))
+            if not isinstance(X, dict) and len(X)
+            else ((1, 1) if isinstance(X, dict) else (0, 0))
+        )
     shape: tuple[int, ...] = two_d(to_raw(X, function)).shape
     return shape
 
@@ -390,4 +394,6 @@ def require_format(X: Any, DataFormat: str, function: str, argument: str = "X") 
             expected="a formatted dlarray, or the DataFormat option",
             fix=f'write dlarray({argument}, "CBT"), or {function}(..., DataFormat="CBT")',
         )
-    return _labelled(to_value(X, function, argument), check_format(DataFormat, function, "DataFormat"))
+    return _labelled(
+        to_value(X, function, argument), check_format(DataFormat, function, "DataFormat")
+    )

@@ -120,7 +120,9 @@ class Patches:
 
 
 @primitive("scatter")
-def scatter(*parts: Any, selections: tuple[Selection, ...], shape: tuple[int, ...], like: Any) -> Any:
+def scatter(
+    *parts: Any, selections: tuple[Selection, ...], shape: tuple[int, ...], like: Any
+) -> Any:
     """Add each part at its selection of zeros."""
     xp = xp_of(like)
     out = colmajor(xp, shape, like.dtype)
@@ -366,6 +368,4 @@ class Parentheses:
 DLArray.__getitem__ = _getitem  # type: ignore[method-assign]
 DLArray.__setitem__ = lambda self, key, value: _assign(self, key, value, False)  # type: ignore[method-assign]
 DLArray.__delitem__ = lambda self, key: _delete(self, key, False)  # type: ignore[method-assign]
-DLArray.m = property(Parentheses)  # type: ignore[assignment,misc]
-
-
+DLArray.m = property(Parentheses)  # type: ignore[assignment]

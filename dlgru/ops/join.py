@@ -72,9 +72,7 @@ def _unstack(X: Any, axis: int) -> tuple[DLArray, ...]:
 @primitive("stack")
 def stack(*parts: Any, axis: int) -> Any:
     shape = parts[0].shape
-    out = colmajor(
-        xp_of(parts[0]), shape[:axis] + (len(parts),) + shape[axis:], parts[0].dtype
-    )
+    out = colmajor(xp_of(parts[0]), (*shape[:axis], len(parts), *shape[axis:]), parts[0].dtype)
     before = (slice(None),) * axis
     for k, part in enumerate(parts):
         out[(*before, k)] = part
@@ -261,14 +259,16 @@ def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> DLArray:
             argument="the arrays",
             came=f"of formats {', '.join(sorted(formats))}",
             expected="one format",
-            fix='relabel with dlarray(X, fmt) or drop the labels with stripdims(X)',
+            fix="relabel with dlarray(X, fmt) or drop the labels with stripdims(X)",
         )
     labels = formats.pop() if formats else ""
     values = [to_value(a, function, f"array {k + 1}") for k, a in enumerate(arrays)]
     values = [v for v in values if v.shape != (0, 0)] or values[:1]
     if not values:
         return finish(to_value([], function))
-    axis = axes_of(dim, labels, (), function)[0] if isinstance(dim, str) else dimension(dim, function)
+    axis = (
+        axes_of(dim, labels, (), function)[0] if isinstance(dim, str) else dimension(dim, function)
+    )
     rank = max(axis + 1, *[v.data.ndim for v in values]) if len(values) > 0 else axis + 1
     padded = [v.reshape(v.shape + (1,) * (rank - v.data.ndim)) for v in values]
     first = padded[0]
@@ -280,7 +280,7 @@ def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> DLArray:
                 function=function,
                 argument=f"array {k + 1}",
                 came=describe(labels if len(labels) == len(v.shape) else "", v.shape),
-                expected=f"the size {size_text(first.shape)} of array 1 except in dimension {axis + 1}",
+                expected=f"{size_text(first.shape)}, as array 1, but for dimension {axis + 1}",
             )
     if labels:
         labels += "U" * (rank - len(labels))

@@ -30,7 +30,7 @@ def turned(x: Value) -> Value:
 
 @primitive("mtimes", operator=("__matmul__", "__rmatmul__"))
 def mtimes(A: Any, B: Any) -> Any:
-    a, b, xp = match(A, B)
+    a, b, _ = match(A, B)
     return (b.T @ a.T).T
 
 
@@ -205,7 +205,7 @@ def _pagemtimes(
             function="pagemtimes",
             argument="Y",
             came=size_text(b.shape),
-            expected=f"{a.shape[1]} rows and pages that expand against X, which is {size_text(a.shape)}",
+            expected=f"{a.shape[1]} rows and pages that expand against X, {size_text(a.shape)}",
         )
     return finish(pagemtimes.op.on_values(a, b))
 

@@ -150,7 +150,10 @@ def crossentropy(Y: Any, targets: Any) -> Any:
 
 @crossentropy.cases
 def _(r: Any) -> Any:
-    yield r(3, 4, fmt="CB", kind="probability"), r.constant([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]])
+    yield (
+        r(3, 4, fmt="CB", kind="probability"),
+        r.constant([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]]),
+    )
     yield (
         r(3, 2, fmt="CB", kind="probability"),
         r.constant([[1, 0], [0, 1], [1, 1]], "CB"),

@@ -61,9 +61,7 @@ class _Engines:
     ) -> Sequence[Any]:
         """Gradients of X, H0 and the weights."""
         dy, dh = gradients
-        g = run_backward(
-            saved, dy, None if dh is None else (dh,), (), Needs(*needs, inner=False), keep
-        )
+        g = run_backward(saved, dy, None if dh is None else (dh,), (), Needs(*needs), keep)
         return g.x, None if g.state is None else g.state[0], g.W, g.R, g.b
 
 
@@ -100,7 +98,9 @@ def _blocks(options: dict[str, Any]) -> int:
 
 
 @composite("gru", fused=_Engines())
-def gru_operation(X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **options: Any) -> Any:
+def gru_operation(
+    X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **options: Any
+) -> Any:
     """The definition, on ``X[C,B,T] H0[H,B] weights[3H,C] recurrentWeights[3H,H] bias[3H]``."""
     direction = options["Direction"]
     run: Callable[..., Any] = both_ways if direction == "bidirectional" else scan
@@ -266,8 +266,10 @@ def full_door(
     )
     channels = h.data.shape[0]
     kept = "C" + "".join(d for d in labels if d in "BT")
-    Y = finish(y.reshape((channels, *[sizes[d] for d in kept[1:]])), kept) if len(kept) > 1 else (
-        wrap(y.reshape((channels, 1)), "CU")
+    Y = (
+        finish(y.reshape((channels, *[sizes[d] for d in kept[1:]])), kept)
+        if len(kept) > 1
+        else (wrap(y.reshape((channels, 1)), "CU"))
     )
     if DataFormat:
         Y = stripdims(Y, unlabelled_order(DataFormat, Y.dims))

@@ -159,7 +159,8 @@ def _others(x: Value, axes: tuple[int, ...]) -> Value:
     """For each element the product of all others along `axes`."""
     y = prod.op.on_values(x, axes)
     if bool((y.data != 0).all()) and bool(xp_of(y.data).isfinite(y.data).all()):
-        return y / x
+        quotient: Value = y / x
+        return quotient
     # Some product is zero: multiply what stands before and after, nothing is divided.
     folded = fold(x, axes)
     parts = unstack.op.on_values(folded, axis=0)
@@ -268,8 +269,10 @@ def _extreme_door(
     axes = axes_of(dim, labels, shape, function)
     if shape == (0, 0) or 0 in [shape[a] for a in axes]:
         # The extreme of nothing is empty, as in MATLAB.
-        new = shape if shape == (0, 0) else tuple(
-            [0 if n == 0 else 1 if k in axes else n for k, n in enumerate(shape)]
+        new = (
+            shape
+            if shape == (0, 0)
+            else tuple([0 if n == 0 else 1 if k in axes else n for k, n in enumerate(shape)])
         )
         empty = finish(Value(colmajor(xp_of(value.data), new, value.dtype)), labels)
         return empty if nargout < 2 else (empty, empty)
@@ -298,7 +301,10 @@ def _linear(at: Any, shape: tuple[int, ...], axes: tuple[int, ...], xp: Any) -> 
         at = at // shape[a]
     for k, n in enumerate(shape):
         if k not in axes:
-            total = total + xp.arange(n).reshape((1,) * k + (n,) + (1,) * (len(shape) - k - 1)) * strides[k]
+            total = (
+                total
+                + xp.arange(n).reshape((1,) * k + (n,) + (1,) * (len(shape) - k - 1)) * strides[k]
+            )
     return total
 
 

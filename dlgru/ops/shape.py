@@ -1,4 +1,4 @@
-"""Operations that only move or repeat elements: reshape, permute, transpose, squeeze
+"""Operations that only move elements: reshape, permute, transpose, squeeze.
 
 Column-major rules: a reshape of stored data is a view, and results of the others
 are made column-major.
@@ -231,7 +231,7 @@ def _transpose(X: Any) -> DLArray:
     return wrap(transpose.op.on_values(value), labels)
 
 
-DLArray.T = property(_transpose)  # type: ignore[assignment,misc]
+DLArray.T = property(_transpose)  # type: ignore[assignment]
 
 
 @primitive("squeeze")

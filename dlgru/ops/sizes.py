@@ -45,9 +45,7 @@ def dimension(x: Any, function: str, argument: str = "dim") -> int:
     return d - 1
 
 
-def axes_of(
-    dim: Any, labels: str, shape: tuple[int, ...], function: str
-) -> tuple[int, ...]:
+def axes_of(dim: Any, labels: str, shape: tuple[int, ...], function: str) -> tuple[int, ...]:
     """The 0-based axes that `dim` names: a number, several, a label, ``'all'``, or None.
 
     None is MATLAB's default: the first dimension whose size is not 1.  Numbers

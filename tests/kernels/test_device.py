@@ -1,0 +1,66 @@
+"""The plain engine on the device that is not there: same values, and no traffic back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from complex_gru import Case
+from fakedevice import TRAFFIC, FakeArray
+from gru_cases import MODES, backward, by_name, data, directions, forward, make
+
+from dlgru.kernels import plain_blocks, scratch
+
+
+@pytest.mark.parametrize("save", ["gates", "y"])
+@pytest.mark.parametrize("lengths", [None, [4, 0, 2]], ids=["full", "ragged"])
+@pytest.mark.parametrize(("form", "gate", "act", "way"), MODES)
+def test_every_mode_runs_on_the_device_and_stays_there(
+    form: tuple[str, int],
+    gate: str,
+    act: str,
+    way: str,
+    lengths: Any,
+    save: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plain_blocks, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(scratch, "_shelf", {})
+    options = {"reset": form[0], "gate": gate, "act": act, "direction": way, "lengths": lengths}
+    for inner in (1, 2):
+        check(make(5, 3, 2, 4, bias=form[1], inner=inner, **options), save)
+    assert not [kept for kept in scratch._shelf.values() if kept.xp is not np]
+
+
+@pytest.mark.parametrize("way", ["forward", "bidirectional"])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1, 1), (0, 2, 3, 4), (3, 0, 2, 4), (3, 2, 0, 4), (3, 2, 1, 0)]
+)
+def test_every_size_runs_on_the_device(sizes: tuple[int, ...], way: str) -> None:
+    check(make(*sizes, direction=way), "gates")
+    case = make(*sizes, direction=way)
+    check(case._replace(h0=case.h0[:, :1]) if sizes[1] else case, "gates")
+
+
+def check(case: Case, save: str) -> None:
+    dy, dlast = directions(case)
+    expected = forward(case, save)
+    gradients = by_name(backward(expected, dy, dlast))
+    there = data(case, FakeArray)
+    dy_there, dlast_there = FakeArray(dy), FakeArray(dlast)
+    TRAFFIC.reset()
+    plainest = forward(there)
+    out = forward(there, save)
+    found = by_name(backward(out, dy_there, dlast_there))
+    assert TRAFFIC.back == 0
+    for one, two in (
+        (out.y, expected.y),
+        (out.last[0], expected.last[0]),
+        (plainest.y, out.y.get()),
+    ):
+        np.testing.assert_allclose(one.get(), two, rtol=0, atol=1e-14)
+    assert sorted(found) == sorted(gradients)
+    for name, gradient in gradients.items():
+        assert isinstance(found[name], FakeArray)
+        np.testing.assert_allclose(found[name].get(), gradient, rtol=0, atol=1e-13)
