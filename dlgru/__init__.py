@@ -13,6 +13,7 @@ from dlgru.autodiff import dlgradient as dlgradient
 from dlgru.cells import Cell as Cell
 from dlgru.cells import cell as cell
 from dlgru.cells import iscell as iscell
+from dlgru.checkgrad import checkgrad as checkgrad
 from dlgru.endmark import end as end
 from dlgru.errors import DlgruAttributeError as DlgruAttributeError
 from dlgru.errors import DlgruError as DlgruError
@@ -162,6 +163,7 @@ __all__ = [
     "ceil",
     "cell",
     "cellfun",
+    "checkgrad",
     "colon",
     "conj",
     "copy",

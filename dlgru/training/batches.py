@@ -72,7 +72,8 @@ def padsequences(
     Examples
     --------
     >>> import dlgru as dl
-    >>> X, mask = dl.padsequences([dl.dlarray([1.0, 2.0]), dl.dlarray([3.0, 4.0, 5.0])], 2, nargout=2)
+    >>> sequences = [dl.dlarray([1.0, 2.0]), dl.dlarray([3.0, 4.0, 5.0])]
+    >>> X, mask = dl.padsequences(sequences, 2, nargout=2)
     >>> X.shape
     (1, 3, 2)
     >>> mask.m[:, :, 1]

@@ -58,7 +58,7 @@ def test_a_forced_engine_is_chosen_and_let_go(engines: list[Any]) -> None:
 
 
 def test_a_forced_engine_that_refuses_says_why(engines: list[Any]) -> None:
-    with use_engine("picky"), pytest.raises(DlgruValueError, match="picky.*not Tuesday") as raised:
+    with use_engine("picky"), pytest.raises(DlgruValueError, match=r"picky.*not Tuesday") as raised:
         choose(SPEC)
     assert raised.value.identifier == "dlgru:kernels:refused"
 
@@ -72,7 +72,7 @@ def test_an_engine_that_does_not_exist_cannot_be_forced() -> None:
 
 def test_a_spec_that_nobody_computes_names_every_reason(engines: list[Any]) -> None:
     engines[0].accepts = engines[1].accepts = lambda spec: "too wide"
-    with pytest.raises(DlgruValueError, match="slow: too wide; .*fast: too wide; .*not Tuesday"):
+    with pytest.raises(DlgruValueError, match=r"slow: too wide; .*fast: too wide; .*not Tuesday"):
         choose(SPEC._replace(T=3))
 
 
@@ -187,9 +187,9 @@ def test_why_is_honest_about_what_is_not_there() -> None:
 
 
 def test_why_names_a_field_that_is_missing_or_not_there() -> None:
-    with pytest.raises(DlgruTypeError, match="H is missing"):
+    with pytest.raises(DlgruTypeError, match=r"H is missing"):
         why(T=1, B=1, C=1)
-    with pytest.raises(DlgruTypeError, match="colour"):
+    with pytest.raises(DlgruTypeError, match=r"colour"):
         why(T=1, B=1, C=1, H=1, colour="blue")
-    with pytest.raises(DlgruTypeError, match="colour"):
+    with pytest.raises(DlgruTypeError, match=r"colour"):
         why(SPEC, colour="blue")
