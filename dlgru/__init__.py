@@ -91,6 +91,8 @@ from dlgru.ops.elementwise import sin as sin
 from dlgru.ops.elementwise import sqrt as sqrt
 from dlgru.ops.elementwise import tanh as tanh
 from dlgru.ops.expand import repmat as repmat
+from dlgru.ops.extrema import max as max
+from dlgru.ops.extrema import min as min
 from dlgru.ops.fastdoor import gru as gru
 from dlgru.ops.format import dims as dims
 from dlgru.ops.format import dlarray as dlarray
@@ -118,9 +120,7 @@ from dlgru.ops.loss import l2loss as l2loss
 from dlgru.ops.loss import mse as mse
 from dlgru.ops.reduction import all as all
 from dlgru.ops.reduction import any as any
-from dlgru.ops.reduction import max as max
 from dlgru.ops.reduction import mean as mean
-from dlgru.ops.reduction import min as min
 from dlgru.ops.reduction import prod as prod
 from dlgru.ops.reduction import sum as sum
 from dlgru.ops.rounding import ceil as ceil

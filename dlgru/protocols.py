@@ -22,9 +22,9 @@ from dlgru.arrayhook import register_arrays
 from dlgru.display import summary_text
 from dlgru.errors import DlgruTypeError
 from dlgru.op import OPS
+from dlgru.ops.extrema import max as largest
+from dlgru.ops.extrema import min as smallest
 from dlgru.ops.join import cat
-from dlgru.ops.reduction import max as largest
-from dlgru.ops.reduction import min as smallest
 from dlgru.ops.shape import reshape
 
 UFUNCS = {

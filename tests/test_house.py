@@ -36,11 +36,11 @@ FLOORS = {
     "definition": "array convert op",
     "operations": """
         ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.compare
-        ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction ops.linalg ops.index
-        ops.format ops.create ops.activation ops.connect ops.loss
+        ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction ops.extrema
+        ops.linalg ops.index ops.format ops.create ops.activation ops.connect ops.loss
         ops.cells ops.recurrent_sizes ops.recurrent ops.fastdoor protocols mapping onehot
     """,
-    "calculus": "autodiff checkgrad",
+    "calculus": "autodiff numericslope checkproblem checkgrad",
     "training": "training training.leafwise training.steps training.updates training.batches",
     "doors": ". matlab",
 }

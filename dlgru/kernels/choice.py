@@ -184,8 +184,7 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     if spec is None and not fields:
         lines += [f"{engine.NAME}: part of this version" for engine in ENGINES]
     else:
-        spec = _spec_of(fields) if spec is None else spec._replace(**fields)
-        lines += _explained(spec, forced)
+        lines += _explained(_spec_of({**(spec._asdict() if spec else {}), **fields}), forced)
     if forced is not None:
         by = "DLGRU_ENGINE" if _forced.get() is None else "use_engine"
         lines.append(f'"{forced}" is forced by {by}')

@@ -59,7 +59,7 @@ class Scratch:
 def take(kind: Hashable, xp: Any, dtype: Any) -> Scratch:
     """Take the scratch of this kind of call off the shelf, or make one."""
     found = _shelf.pop(kind, None)
-    return Scratch(xp, dtype) if found is None else found
+    return Scratch(xp, dtype) if found is None or found.xp is not xp else found
 
 
 def give_back(kind: Hashable, scratch: Scratch) -> None:

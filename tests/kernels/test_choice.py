@@ -64,7 +64,7 @@ def test_a_forced_engine_that_refuses_says_why(engines: list[Any]) -> None:
 
 
 def test_an_engine_that_does_not_exist_cannot_be_forced() -> None:
-    with pytest.raises(DlgruValueError, match='"native".*"plain".*no compiled engine') as raised:
+    with pytest.raises(DlgruValueError, match=r'"native".*"plain".*no compiled engine') as raised:
         with use_engine("native"):
             pass
     assert raised.value.identifier == "dlgru:kernels:noSuchEngine"
@@ -150,7 +150,6 @@ def test_every_field_of_a_spec_is_a_size_a_place_or_something_plain_decides_on()
 
 
 def test_plain_refuses_other_classes_and_a_meaningless_bias() -> None:
-    assert "complex64" in str(plain.accepts(SPEC._replace(dtype=single.newbyteorder("=")))) or True
     for spec in (SPEC, SPEC._replace(dtype=double), SPEC._replace(bias=6)):
         assert plain.accepts(spec) is True
     assert "recurrent bias" in str(plain.accepts(SPEC._replace(bias=6, reset="before")))

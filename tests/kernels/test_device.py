@@ -7,10 +7,34 @@ from typing import Any
 import numpy as np
 import pytest
 from complex_gru import Case
-from fakedevice import TRAFFIC, FakeArray
+from fakedevice import TRAFFIC, FakeArray, Library
 from gru_cases import MODES, backward, by_name, data, directions, forward, make
 
 from dlgru.kernels import plain_blocks, scratch
+
+
+@pytest.fixture(autouse=True)
+def strict_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy does not expand operands to the size of an output; NumPy does, so it is forbidden."""
+    found = Library.__getattr__
+
+    def strict(library: Library, name: str) -> Any:
+        function, host = found(library, name), getattr(np, name)
+        if name == "matmul" or not (isinstance(host, np.ufunc) or name == "copyto"):
+            return function
+
+        def call(*args: Any, **options: Any) -> Any:
+            if name == "copyto":
+                out, *operands = args[0], args[1], options["where"]
+            else:
+                operands, out = args[: host.nin], args[host.nin] if len(args) > host.nin else None
+            sizes = [getattr(x, "shape", ()) for x in operands]
+            assert out is None or out.shape == np.broadcast_shapes(*sizes), name
+            return function(*args, **options)
+
+        return call
+
+    monkeypatch.setattr(Library, "__getattr__", strict)
 
 
 @pytest.mark.parametrize("save", ["gates", "y"])
