@@ -19,20 +19,6 @@ from dlgru.arrayhook import raw_of
 from dlgru.backend import to_host
 from dlgru.errors import DlgruTypeError
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "neg": operator.neg,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "trunc": np.trunc,
-    "round": lambda x: np.trunc(x + np.copysign(0.5, x)),
-}
-
 
 class End:
     """The last index of the position it stands in; arithmetic with it is allowed.
@@ -46,68 +32,74 @@ class End:
     5.0
     """
 
-    __slots__ = ("_left", "_right", "_sign")
+    __slots__ = ("_function", "_operands", "_sign")
 
     # NumPy arrays on the left leave the arithmetic to us.
     __array_ufunc__ = None
 
-    def __init__(self, sign: str = "", left: Any = None, right: Any = None) -> None:
-        self._sign, self._left, self._right = sign, left, right
+    def __init__(
+        self, sign: str = "", function: Callable[..., Any] | None = None, *operands: Any
+    ) -> None:
+        self._sign, self._function, self._operands = sign, function, operands
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *operands: Any) -> End:
+        """Put off a call such as ``floor(end / 2)`` until `end` has a value."""
+        return cls(getattr(function, "__name__", "function"), function, *operands)
 
     def evaluate(self, size: int) -> Any:
         """Return the number (or array of numbers) this stands for where `end` is `size`."""
-        if not self._sign:
+        if self._function is None:
             return size
-        operands = [self._left] if self._right is None else [self._left, self._right]
-        return _FUNCTIONS[self._sign](*[_number(x, size) for x in operands])
+        return _number(self._function(*[_number(x, size) for x in self._operands]), size)
 
     def __add__(self, other: Any) -> End:
-        return End("+", self, other)
+        return End("+", operator.add, self, other)
 
     def __radd__(self, other: Any) -> End:
-        return End("+", other, self)
+        return End("+", operator.add, other, self)
 
     def __sub__(self, other: Any) -> End:
-        return End("-", self, other)
+        return End("-", operator.sub, self, other)
 
     def __rsub__(self, other: Any) -> End:
-        return End("-", other, self)
+        return End("-", operator.sub, other, self)
 
     def __mul__(self, other: Any) -> End:
-        return End("*", self, other)
+        return End("*", operator.mul, self, other)
 
     def __rmul__(self, other: Any) -> End:
-        return End("*", other, self)
+        return End("*", operator.mul, other, self)
 
     def __truediv__(self, other: Any) -> End:
-        return End("/", self, other)
+        return End("/", operator.truediv, self, other)
 
     def __rtruediv__(self, other: Any) -> End:
-        return End("/", other, self)
+        return End("/", operator.truediv, other, self)
 
     def __floordiv__(self, other: Any) -> End:
-        return End("//", self, other)
+        return End("//", operator.floordiv, self, other)
 
     def __mod__(self, other: Any) -> End:
-        return End("%", self, other)
+        return End("%", operator.mod, self, other)
 
     def __neg__(self) -> End:
-        return End("neg", self)
+        return End("-", operator.neg, self)
 
     def __pos__(self) -> End:
         return self
 
     def __floor__(self) -> End:
-        return End("floor", self)
+        return End.of(np.floor, self)
 
     def __ceil__(self) -> End:
-        return End("ceil", self)
+        return End.of(np.ceil, self)
 
     def __trunc__(self) -> End:
-        return End("trunc", self)
+        return End.of(np.trunc, self)
 
     def __round__(self, digits: None = None) -> End:
-        return End("round", self)
+        return End("round", _half_away, self)
 
     def __index__(self) -> NoReturn:
         raise DlgruTypeError(
@@ -121,18 +113,22 @@ class End:
         self.__index__()
 
     def __repr__(self) -> str:
-        if not self._sign:
+        if self._function is None:
             return "end"
-        if self._right is None:
-            return (
-                f"-{_inner(self._left)}" if self._sign == "neg" else f"{self._sign}({self._left})"
-            )
-        return f"{_inner(self._left)} {self._sign} {_inner(self._right)}"
+        if self._sign.isidentifier():
+            return f"{self._sign}({', '.join(map(repr, self._operands))})"
+        *left, right = map(_inner, self._operands)
+        return f"{left[0]} {self._sign} {right}" if left else f"{self._sign}{right}"
 
 
 def _inner(x: Any) -> str:
-    compound = isinstance(x, End) and x._sign and x._right is not None
+    compound = isinstance(x, End) and x._function is not None and not x._sign.isidentifier()
     return f"({x!r})" if compound else repr(x)
+
+
+def _half_away(x: Any) -> Any:
+    """MATLAB's rounding: halves go away from zero."""
+    return np.trunc(x + np.copysign(0.5, x))
 
 
 def _number(x: Any, size: int) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
-from dlgru.arrayhook import register_arrays
+from dlgru.arrayhook import fresh, register_arrays
 from dlgru.display import summary_text
 from dlgru.errors import DlgruTypeError
 from dlgru.op import OPS
@@ -26,6 +26,7 @@ from dlgru.ops.extrema import max as largest
 from dlgru.ops.extrema import min as smallest
 from dlgru.ops.join import cat
 from dlgru.ops.shape import reshape
+from dlgru.tree import tree_map
 
 UFUNCS = {
     "add": "plus",
@@ -178,6 +179,8 @@ def _summary(self: DLArray) -> str:
 def copy(X: Any) -> Any:
     """Another array with the same data, format and trace; assignments to one leave the other.
 
+    Structs, cells and tables are copied with everything in them, as MATLAB's ``=`` does.
+
     Examples
     --------
     >>> import dlgru as dl
@@ -187,7 +190,9 @@ def copy(X: Any) -> Any:
     >>> float(X[0]), float(Y[0])
     (0.0, 5.0)
     """
-    return X._dlgru_handle() if type(X) is DLArray else copy_module.copy(X)
+    return tree_map(
+        lambda leaf: fresh(leaf) if type(leaf) is DLArray else copy_module.copy(leaf), X
+    )
 
 
 DLArray.__array_ufunc__ = _ufunc  # type: ignore[attr-defined]

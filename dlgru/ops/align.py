@@ -63,19 +63,21 @@ def spread(x: Any, places: tuple[int, ...]) -> Any:
     return x.reshape(tuple(shape))
 
 
-def check_sizes(a: Any, la: str, b: Any, lb: str, function: str) -> None:
-    """Raise if two aligned operands do not expand to a common size."""
-    if type(a) is not Value or type(b) is not Value:
-        return
+def check_sizes(a: Value, b: Value, given: tuple[str, Any, str, Any], function: str) -> None:
+    """Raise if two aligned operands do not expand to a common size.
+
+    `given` are labels and size of each as they came, for the message.
+    """
     for m, n in zip(a.data.shape, b.data.shape, strict=False):
         if m != n and m != 1 and n != 1:
+            la, sa, lb, sb = given
             raise DlgruValueError(
                 "Arrays have incompatible sizes for this operation",
                 identifier="dlgru:sizes:incompatible",
                 function=function,
                 argument="the second operand",
-                came=describe(lb, b.shape),
-                expected=f"a size that expands against {describe(la, a.shape)}: "
+                came=describe(lb, sb),
+                expected=f"a size that expands against {describe(la, sa)}: "
                 "equal or 1 in each dimension" + (" with the same label" if la and lb else ""),
             )
 
@@ -95,10 +97,9 @@ def broadcast(op: Operation) -> Door:
             sx, sy = x.data.shape, y.data.shape
             if la != lb:
                 x, y, labels = align(x, la, y, lb)
-            if sx != sy:
-                check_sizes(x, la, y, lb, name)
-            elif la == lb:
+            elif sx == sy:
                 return wrap(on_values(x, y), labels)
+            check_sizes(x, y, (la, sx, lb, sy), name)
             return finish(on_values(x, y), labels)
         if type(x) is not Value and type(y) is not Value:
             x = to_value(a, name, "A")

@@ -13,6 +13,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value
 from dlgru.backend import xp_of
+from dlgru.errors import DlgruTypeError
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
 from dlgru.ops.classes import conj
@@ -253,5 +254,19 @@ def _(r: Any) -> Any:
     yield (r(3, 2, fmt="CB"),)
     yield (r(2, 2, kind="complex"),)
 
+
+def _no_caret(self: Any, other: Any) -> Any:
+    raise DlgruTypeError(
+        "The operator ^ is Python's exclusive or, not a power",
+        identifier="dlgru:power:caret",
+        function="X ^ Y",
+        argument="the operator",
+        came="^",
+        expected="**, which is MATLAB's .^",
+        fix="write X ** Y; the exclusive or is xor(X, Y)",
+    )
+
+
+DLArray.__xor__ = DLArray.__rxor__ = _no_caret  # type: ignore[attr-defined,operator]
 
 DLArray.__pos__ = lambda self: self * 1.0  # type: ignore[method-assign]

@@ -85,7 +85,7 @@ def _connective(name: str, ufunc: str, operator: tuple[str, ...], sign: str) -> 
 
 and_ = _connective("and_", "logical_and", ("__and__", "__rand__"), "and")
 or_ = _connective("or_", "logical_or", ("__or__", "__ror__"), "or")
-xor = _connective("xor", "logical_xor", ("__xor__", "__rxor__"), "exclusive or")
+xor = _connective("xor", "logical_xor", (), "exclusive or")
 
 
 @primitive("not_", labels=keep, operator=("__invert__",), differentiable=False)

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from dlgru import backend, rng
+from dlgru import backend
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, seal, xp_of
 from dlgru.convert import labels_of, to_raw, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.ops.sizes import whole, whole_size
+from dlgru.rng import raw_rand, raw_randi, raw_randn, raw_randperm
 
 _CLASSES = {"double": backend.double, "single": backend.single, "logical": backend.logical}
 
@@ -252,7 +253,7 @@ def rand(*sz: Any, like: Any = None) -> DLArray:
     <BLANKLINE>
         0.8147    0.9058    0.1270
     """
-    return _drawn("rand", rng.raw_rand, sz, like)
+    return _drawn("rand", raw_rand, sz, like)
 
 
 def randn(*sz: Any, like: Any = None) -> DLArray:
@@ -270,7 +271,7 @@ def randn(*sz: Any, like: Any = None) -> DLArray:
     <BLANKLINE>
         0.5377    1.8339   -2.2588
     """
-    return _drawn("randn", rng.raw_randn, sz, like)
+    return _drawn("randn", raw_randn, sz, like)
 
 
 def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
@@ -297,7 +298,7 @@ def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
         imax = bounds[0] if len(bounds) == 1 else tuple(bounds)
     elif isinstance(imax, list):
         imax = tuple(imax)
-    return _drawn("randi", lambda shape: rng.raw_randi(imax, shape), sz, like)
+    return _drawn("randi", lambda shape: raw_randi(imax, shape), sz, like)
 
 
 def randperm(n: Any, k: Any = None) -> DLArray:
@@ -312,7 +313,7 @@ def randperm(n: Any, k: Any = None) -> DLArray:
     <BLANKLINE>
          3     1     2     4
     """
-    row = rng.raw_randperm(n) if k is None else rng.raw_randperm(n, k)
+    row = raw_randperm(n) if k is None else raw_randperm(n, k)
     return _made(np.asfortranarray(np.asarray(row, dtype=float).reshape(1, -1)))
 
 

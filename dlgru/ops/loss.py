@@ -8,6 +8,7 @@ neither the loss nor a gradient.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Annotated, Any, NamedTuple
 
 from dlgru import backend
@@ -18,7 +19,7 @@ from dlgru.errors import DlgruValueError
 from dlgru.labels import describe, positions
 from dlgru.namevalue import OneOf
 from dlgru.op import composite
-from dlgru.ops.align import align, check_sizes
+from dlgru.ops.align import align
 from dlgru.ops.classes import floating
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.elementwise import abs, log
@@ -101,8 +102,17 @@ def _beside(function: str, argument: str, x: Any, y: Value, labels: str) -> Valu
             expected=f"labels of the predictions, {describe(labels, y.shape)}",
         )
     _, placed, _ = align(y, labels, value, own)
-    check_sizes(y, labels, placed, own, function)
     aligned: Value = placed
+    # It may expand to the predictions, but not they to it.
+    for n, m in zip_longest(aligned.shape, y.shape, fillvalue=1):
+        if n not in (1, m) and argument != "targets":
+            raise DlgruValueError(
+                identifier=f"dlgru:{function}:sizes",
+                function=function,
+                argument=argument,
+                came=describe(own, value.shape),
+                expected=f"a size that expands to {describe(labels, y.shape)}, that of Y",
+            )
     return aligned
 
 

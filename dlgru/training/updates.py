@@ -289,9 +289,9 @@ def _fitting(
     """The gradient or state of a parameter, in its size and class."""
     if argument.optional and missing(other):
         return None
+    mine, labels = labels_of(leaf), labels_of(other)
     name = argument.name + path
     x = to_value(other, function, name)
-    mine, labels = labels_of(leaf), labels_of(other)
     if _trimmed(x.shape) != _trimmed(p.shape) or (mine and labels and mine != labels):
         raise DlgruValueError(
             f"{name} must have the size and format of its parameter",
