@@ -155,6 +155,10 @@ class Binder:
                     expected=f"{self.name}({', '.join(self.positional[: self.required])}, ...)",
                 )
         rules = self.rules
+        for at, name in enumerate(self.positional[: len(args)]):
+            if name in rules:
+                checked = rules[name].check(args[at], self.name, name)
+                args = (*args[:at], checked, *args[at + 1 :])
         for name in named:
             if name in rules:
                 named[name] = rules[name].check(named[name], self.name, name)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from dlgru.errors import DlgruValueError
+
 TINY = 1e-20
 """The complex step: its square vanishes beside 1."""
 
@@ -79,16 +81,27 @@ def measured(
 
 def _complex_step(line: Line, must: bool) -> float | None:
     """The derivative by the complex step; None if the function does not take complex data."""
-    if np.iscomplexobj(line.direction) or np.iscomplexobj(line.data[line.k]):
-        return None
-    try:
-        moved = line(1j * TINY)
-    except (TypeError, ValueError):
-        # Our own refusals of complex data and NumPy's are both of these kinds.
-        if must:
-            raise
-        return None
-    return float(moved.imag) / TINY if isinstance(moved, complex) else None
+    moved: Any = None
+    if not np.iscomplexobj(line.direction) and not np.iscomplexobj(line.data[line.k]):
+        try:
+            moved = line(1j * TINY)
+        except (TypeError, ValueError):
+            # Our own refusals of complex data and NumPy's are both of these kinds.
+            if must:
+                raise
+    if isinstance(moved, complex):
+        return moved.imag / TINY
+    if must:
+        raise DlgruValueError(
+            "The complex step needs real variables and an analytic function",
+            identifier="dlgru:checkgrad:method",
+            function="checkgrad",
+            argument="method",
+            came='"complex"',
+            expected='"central" here',
+            fix='"auto" finds out which applies',
+        )
+    return None
 
 
 def _error(a: float, b: float, floor: float) -> float:

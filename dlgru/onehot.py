@@ -72,7 +72,7 @@ def onehotencode(
     >>> dl.onehotencode([3, 1, 2], 1, ClassNames=range(10)).shape
     (10, 3)
     """
-    if typename not in _CLASSES:
+    if typename not in tuple(_CLASSES):
         raise DlgruValueError(
             identifier="dlgru:onehotencode:class",
             function="onehotencode",

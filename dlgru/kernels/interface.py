@@ -238,13 +238,13 @@ def walkable(xp: Any, array: RawArray) -> RawArray:
     """
     if array.flags.f_contiguous:
         return array
-    reach = unit = array.itemsize
-    for size, stride in zip(array.shape, array.strides, strict=True):
+    reach = len(array) * array.itemsize
+    walked = len(array) == 1 or array.strides[0] == array.itemsize
+    for size, stride in zip(array.shape[1:], array.strides[1:], strict=True):
         if size > 1:
-            if stride < reach or (reach == unit and stride != unit):
-                return as_colmajor(xp, array)
+            walked = walked and stride >= reach
             reach = size * stride
-    return array
+    return array if walked else as_colmajor(xp, array)
 
 
 def _walkable(xp: Any, state: State) -> State:

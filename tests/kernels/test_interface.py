@@ -9,7 +9,7 @@ import pytest
 from gru_cases import FORMS, backward, by_name, directions, forward, make, spec_for
 
 from dlgru.errors import DlgruTypeError, DlgruValueError
-from dlgru.kernels.interface import run_backward, run_forward
+from dlgru.kernels.interface import run_backward, run_forward, walkable
 from dlgru.kernels.spec import Extra, Needs
 
 
@@ -82,6 +82,20 @@ def test_without_channels_biases_and_states_still_run() -> None:
     assert found["x"].shape == (0, 2, 3)
     assert found["W"].shape == (12, 0)
     assert found["R"].any()
+
+
+def test_an_engine_gets_what_it_can_walk_as_it_is_and_a_copy_of_the_rest() -> None:
+    whole = np.asfortranarray(np.arange(120.0).reshape(4, 5, 6))
+    walked = {"whole": whole, "rows": whole[1:3], "part": whole[:, 1:4, ::2], "one": whole[:1, :1]}
+    for name, array in walked.items():
+        assert walkable(np, array) is array, name
+    spread = np.broadcast_to(np.ones((4, 1)), (4, 5))
+    copied = {"step": whole[::2], "back": whole[:, ::-1], "row-major": whole.T, "spread": spread}
+    for name, array in copied.items():
+        copy = walkable(np, array)
+        assert copy.flags.f_contiguous, name
+        assert not np.shares_memory(copy, array), name
+        np.testing.assert_array_equal(copy, array)
 
 
 # -- checks ------------------------------------------------------------------------------------

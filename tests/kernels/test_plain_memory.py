@@ -35,7 +35,8 @@ SAVES = ["none", "gates", "y"]
 def test_results_are_fresh_and_share_no_memory(
     sizes: tuple[int, ...], form: tuple[str, int], way: str, save: str
 ) -> None:
-    case = make(*sizes, bias=form[1], reset=form[0], direction=way, inner=1)
+    inner = 0 if sizes[0] == 1 else 1
+    case = make(*sizes, bias=form[1], reset=form[0], direction=way, inner=inner)
     given = [a for a in (getattr(case, name) for name in ARRAYS) if a is not None]
     first, second = outputs(case, save), outputs(case, save)
     for one, two in itertools.combinations(first + second + given, 2):
