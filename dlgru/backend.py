@@ -102,6 +102,14 @@ def seal(array: RawArray) -> RawArray:
     return array
 
 
+def half_away(x: Any) -> Any:
+    """Round as MATLAB does: halves go away from zero (NumPy's and Python's go to even)."""
+    xp = xp_of(x)
+    whole = xp.trunc(x)
+    # x - whole is exact, so nothing just below a half is pushed up.
+    return whole + xp.where(xp.abs(x - whole) >= 0.5, xp.sign(x), 0)
+
+
 def result_dtype(*dtypes: Any) -> Any:
     """Return the dtype of a result by MATLAB's rule: any single gives single, else double.
 

@@ -110,11 +110,11 @@ def value_text(value: object, class_name: ClassName | None = None) -> str:
         return "[]"
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, Mapping):  # before `summary`, which may be the name of a field
+        return "[1×1 struct]"
     summary = getattr(value, "summary", None)
     if callable(summary) and not isinstance(value, type):
         return f"[{summary()}]"
-    if isinstance(value, Mapping):
-        return "[1×1 struct]"
     if isinstance(value, list | tuple):
         return _list_text(value, class_name)
     if isinstance(value, np.ndarray | numbers.Number | np.bool_):

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dlgru.arrayhook import raw_of
-from dlgru.backend import to_host
+from dlgru.backend import half_away, to_host
 from dlgru.errors import DlgruTypeError
 
 
@@ -99,7 +99,7 @@ class End:
         return End.of(np.trunc, self)
 
     def __round__(self, digits: None = None) -> End:
-        return End("round", _half_away, self)
+        return End("round", half_away, self)
 
     def __index__(self) -> NoReturn:
         raise DlgruTypeError(
@@ -124,11 +124,6 @@ class End:
 def _inner(x: Any) -> str:
     compound = isinstance(x, End) and x._function is not None and not x._sign.isidentifier()
     return f"({x!r})" if compound else repr(x)
-
-
-def _half_away(x: Any) -> Any:
-    """MATLAB's rounding: halves go away from zero."""
-    return np.trunc(x + np.copysign(0.5, x))
 
 
 def _number(x: Any, size: int) -> Any:

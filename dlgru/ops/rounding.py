@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlgru.backend import xp_of
+from dlgru.backend import half_away, xp_of
 from dlgru.op import keep, primitive
 from dlgru.ops.pairs import counted
-
-
-def _half_away(x: Any) -> Any:
-    """MATLAB's round: halves go away from zero."""
-    xp = xp_of(x)
-    whole = xp.trunc(x)
-    # x - whole is exact, so nothing just below a half is pushed up.
-    return whole + xp.where(xp.abs(x - whole) >= 0.5, xp.sign(x), 0)
 
 
 def _rounding(name: str, how: Any, doc: str) -> Any:
@@ -35,7 +27,7 @@ def _rounding(name: str, how: Any, doc: str) -> Any:
 
 round = _rounding(
     "round",
-    _half_away,
+    half_away,
     """Nearest whole number; halves go away from zero, as in MATLAB (Python's go to even).
 
     Examples
