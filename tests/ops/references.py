@@ -76,6 +76,14 @@ def _keeping(f: Callable[[Any], Any]) -> Callable[..., Any]:
 REFERENCES.update({name: _keeping(f) for name, f in KEEPS.items()})
 
 
+def reference_of(name: str) -> Callable[..., Any] | None:
+    """The reference of an operation: its entry here, or NumPy's function of that name."""
+    known = REFERENCES.get(name)
+    if known is None and isinstance(getattr(np, name, None), np.ufunc):
+        known = _keeping(getattr(np, name))
+    return known
+
+
 @reference("leakyrelu")
 def _(a: A, scale: float = 0.01) -> Any:
     return np.where(a.x > 0, a.x, scale * a.x), a.dims
