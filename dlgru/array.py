@@ -16,6 +16,7 @@ installed on these classes by the files that implement them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dlgru.backend import RawArray, seal
@@ -74,6 +75,22 @@ class Value:
 
     def __repr__(self) -> str:
         return f"Value({size_text(self.shape)} {self.dtype}, id {self.id})"
+
+
+def recording_tape(inputs: Iterable[Any]) -> Tape | None:
+    """The innermost tape among the inputs that records, or None."""
+    tape = None
+    for x in inputs:
+        if type(x) is Value:
+            t = x.tape
+            if (
+                t is not None
+                and t.entries is not None
+                and t is not tape
+                and (tape is None or t.depth > tape.depth)
+            ):
+                tape = t
+    return tape
 
 
 class DLArray:

@@ -18,10 +18,10 @@ from typing import Annotated, Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning
+from dlgru.fused import seeds_of
 from dlgru.labels import describe
 from dlgru.mfunction import call_with_nargout
 from dlgru.namevalue import Binder, Flag
-from dlgru.op import seeds_of
 from dlgru.ops.classes import astype, real
 from dlgru.tape import Tape, next_id, pull_back
 from dlgru.tree import leaves, tree_map

@@ -10,7 +10,8 @@ for all remaining dimensions, a single one for the number of elements).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from numbers import Number
 from typing import Any, NoReturn
 
 import numpy as np
@@ -119,6 +120,18 @@ class End:
             return f"{self._sign}({', '.join(map(repr, self._operands))})"
         *left, right = map(_inner, self._operands)
         return f"{left[0]} {self._sign} {right}" if left else f"{self._sign}{right}"
+
+
+def waits_for_end(arguments: Iterable[Any]) -> bool:
+    """True if a call is an expression in `end`: of `end` and of nothing else but numbers."""
+    found = False
+    for x in arguments:
+        raw = raw_of(x)
+        if isinstance(x, End):
+            found = True
+        elif not isinstance(x, Number) and (raw is None or raw.size != 1):
+            return False
+    return found
 
 
 def _inner(x: Any) -> str:

@@ -30,15 +30,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from numpy import errstate
 
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.convert import to_value
+from dlgru.endmark import End, waits_for_end
+from dlgru.errors import DlgruTypeError
+from dlgru.fused import Fused, apply_fused
 from dlgru.namevalue import Binder
-from dlgru.tape import Tape, next_id, pull_back
+from dlgru.tape import Tape, next_id
 
 Door = Callable[..., Any]
 Rule = Callable[["Operation"], Door]
@@ -54,23 +57,6 @@ class Public(Protocol):
     def vjp(self, rule: Callable[..., Any]) -> Callable[..., Any]: ...
     def door(self, door: Door) -> Door: ...
     def cases(self, cases: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]: ...
-
-
-class Fused(Protocol):
-    """A faster pair for a whole composite, on the same inputs as its body."""
-
-    def accepts(self, inputs: Sequence[Value], options: dict[str, Any]) -> bool:
-        """True if this pair can compute the call; the body does otherwise."""
-
-    def forward(
-        self, inputs: Sequence[Value], options: dict[str, Any], save: bool
-    ) -> tuple[tuple[Any, ...], Any]:
-        """Raw outputs, and (if `save`) whatever the backward pass needs."""
-
-    def backward(
-        self, saved: Any, gradients: Sequence[Any], needs: Sequence[bool], keep: bool
-    ) -> Sequence[Any]:
-        """Raw gradients of the inputs, None where not needed."""
 
 
 class Operation:
@@ -101,7 +87,12 @@ class Operation:
         """A call from outside, in any spelling."""
         if kwargs or len(args) != self._required:
             args, kwargs = self._binder(args, kwargs)
-        return self._door(*args, **kwargs)
+        try:
+            return self._door(*args, **kwargs)
+        except DlgruTypeError:
+            if waits_for_end(args):
+                return End.of(self.public, *args)
+            raise
 
 
 OPS: dict[str, Operation] = {}
@@ -152,7 +143,7 @@ def composite(
     def decorate(body: Callable[..., Any]) -> Public:
         op = Operation(name, body, composite=True)
         op.fused = fused
-        op.on_values = _apply_fused(op) if fused else body
+        op.on_values = apply_fused(body, fused) if fused else body
         return _publish(op, labels, ())
 
     return decorate
@@ -203,32 +194,30 @@ def install_operator(method: str, op: Operation) -> None:
         setattr(DLArray, method, lambda self: op._door(self))
         setattr(Value, method, lambda self: op.on_values(self))
     else:
-        setattr(DLArray, method, lambda self, other: op._door(self, other))
+        setattr(DLArray, method, _two_operands(op))
         if method not in ("__eq__", "__ne__"):
             setattr(Value, method, lambda self, other: op.on_values(self, other))
+
+
+def _two_operands(op: Operation) -> Callable[[DLArray, Any], Any]:
+    def method(self: DLArray, other: Any) -> Any:
+        try:
+            return op._door(self, other)
+        except DlgruTypeError:
+            if isinstance(other, End):
+                return NotImplemented  # its own operators put the expression off
+            raise
+
+    return method
 
 
 # -- running on Values ---------------------------------------------------------
 
 
-def recording_tape(inputs: Iterable[Any]) -> Tape | None:
-    """The innermost tape among the inputs that records, or None."""
-    tape = None
-    for x in inputs:
-        if type(x) is Value:
-            t = x.tape
-            if (
-                t is not None
-                and t.entries is not None
-                and t is not tape
-                and (tape is None or t.depth > tape.depth)
-            ):
-                tape = t
-    return tape
-
-
 def _apply_primitive(op: Operation) -> Callable[..., Any]:
-    forward, expands = op.function, op.expands
+    # NumPy's floating-point warnings are off while an operation computes, as they are in
+    # MATLAB.  As a decorator this costs half of what it costs as a block.
+    forward, expands = errstate(all="ignore")(op.function), op.expands
 
     def on_values(*inputs: Any, **options: Any) -> Any:
         tape = None
@@ -242,8 +231,7 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
                         tape = t
             else:
                 raw.append(x)
-        with errstate(all="ignore"):
-            out = forward(*raw, **options)
+        out = forward(*raw, **options)
         if type(out) is tuple:
             return _record_many(op, tape, out, inputs, options)
         if tape is None or not op.differentiable:
@@ -252,11 +240,12 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
         pull = op.vjp_rule(y, *inputs, **options)  # type: ignore[misc]
         read = tuple([x.id if type(x) is Value and x.tape is tape else 0 for x in inputs])
         if type(pull) is tuple:
-            if expands:
-                pull = tuple([back_to(x, y, p) for x, p in zip(inputs, pull, strict=True)])
             # Dropping the pulls of constants frees what their closures hold.
-            if 0 in read:
-                pull = tuple([p if i else None for p, i in zip(pull, read, strict=True)])
+            pulls = zip(inputs, read, pull, strict=True)
+            if expands:
+                pull = tuple([back_to(x, y, p) if i else None for x, i, p in pulls])
+            elif 0 in read:
+                pull = tuple([p if i else None for _, i, p in pulls])
         elif len(read) > 1 and callable(pull):
             read = read[:1]
         tape.append(y.id, read, pull)
@@ -265,18 +254,15 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
     return on_values
 
 
-def back_to(x: Any, y: Value, pull: Any) -> Any:
+def back_to(x: Value, y: Value, pull: Any) -> Any:
     """A pull for an operand that may have been expanded or promoted to the result y.
 
     Its gradient is summed over what was expanded and cast to the class of x, which
     makes it real for a real x.
     """
-    if pull is None or type(x) is not Value:
-        return None
-    data, result = x.data, y.data
-    if data.shape == result.shape and data.dtype == result.dtype:
+    shape, dtype, result = x.data.shape, x.data.dtype, y.data
+    if pull is None or (shape == result.shape and dtype == result.dtype):
         return pull
-    shape, dtype = data.shape, data.dtype
     return lambda g: pull(g).back_to(shape, dtype)
 
 
@@ -290,81 +276,6 @@ def _record_many(
     read = tuple([x.id if type(x) is Value and x.tape is tape else 0 for x in inputs])
     tape.append(tuple([y.id for y in outs]), read, joint)
     return outs
-
-
-def _apply_fused(op: Operation) -> Callable[..., Any]:
-    body, fused = op.function, op.fused
-    assert fused is not None
-
-    def on_values(*inputs: Value, **options: Any) -> Any:
-        if not fused.accepts(inputs, options):
-            return body(*inputs, **options)
-        tape = recording_tape(inputs)
-        with errstate(all="ignore"):
-            raw, saved = fused.forward(inputs, options, save=tape is not None)
-        if tape is None:
-            return tuple([Value(d) for d in raw])
-        outs = tuple([Value(d, tape, next_id()) for d in raw])
-        read = tuple([x.id if x.tape is tape else 0 for x in inputs])
-        pull = FusedPull(op, inputs, options, saved)
-        tape.append(tuple([y.id for y in outs]), read, pull)
-        return outs
-
-    return on_values
-
-
-class FusedPull:
-    """The pull of a fused composite: its own backward, or its body replayed."""
-
-    __slots__ = ("inputs", "op", "options", "saved")
-
-    def __init__(
-        self, op: Operation, inputs: tuple[Value, ...], options: dict[str, Any], saved: Any
-    ) -> None:
-        self.op, self.inputs, self.options, self.saved = op, inputs, options, saved
-
-    def pull(
-        self, gradients: Sequence[Value | None], needs: Sequence[bool], tape: Tape
-    ) -> Sequence[Value | None]:
-        """Gradients of the inputs from those of the outputs."""
-        if tape.entries is not None:
-            return self._replay(gradients, needs, tape)
-        fused = self.op.fused
-        assert fused is not None
-        with errstate(all="ignore"):
-            saved, self.saved = self.saved, None
-            if saved is None:
-                # An earlier dlgradient without RetainData let it go.
-                _, saved = fused.forward(self.inputs, self.options, save=True)
-            if tape.retain:
-                self.saved = saved
-            raw = fused.backward(
-                saved, [None if g is None else g.data for g in gradients], needs, tape.retain
-            )
-        return [None if g is None else Value(g) for g in raw]
-
-    def _replay(
-        self, gradients: Sequence[Value | None], needs: Sequence[bool], tape: Tape
-    ) -> Sequence[Value | None]:
-        assert tape.entries is not None
-        start = len(tape.entries)
-        outs = self.op.function(*self.inputs, **self.options)
-        region = tape.entries[start:]
-        seeds = seeds_of(zip(outs, gradients, strict=True), tape)
-        wanted = [x.id for x, need in zip(self.inputs, needs, strict=True) if need]
-        pulled = pull_back(tape, region, seeds, wanted)
-        return [
-            pulled.get(x.id) if need else None for x, need in zip(self.inputs, needs, strict=True)
-        ]
-
-
-def seeds_of(pairs: Iterable[tuple[Value, Value | None]], tape: Tape) -> dict[int, Any]:
-    """Gradients by id; several outputs may be one and the same Value."""
-    seeds: dict[int, Any] = {}
-    for y, g in pairs:
-        if g is not None and y.tape is tape and y.id:
-            seeds[y.id] = seeds[y.id] + g if y.id in seeds else g
-    return seeds
 
 
 # -- the two label rules that move no data ----------------------------------------

@@ -33,7 +33,7 @@ FLOORS = {
         kernels.spec kernels.scratch kernels.pointwise kernels.plain_sums kernels.plain_blocks
         kernels.plain_steps kernels.plain kernels.choice kernels.interface kernels
     """,
-    "definition": "array convert op",
+    "definition": "array convert fused op",
     "operations": """
         ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.compare
         ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction ops.extrema

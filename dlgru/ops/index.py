@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish
+from dlgru.array import DLArray, Value, finish, recording_tape
 from dlgru.backend import colmajor, result_dtype, xp_of
 from dlgru.convert import is_number, to_value
 from dlgru.indexing import Selection, delete, match_value, read, write
-from dlgru.op import primitive, recording_tape
+from dlgru.op import primitive
 from dlgru.ops.classes import astype
 from dlgru.ops.reduction import sum
 from dlgru.selecting import apply_add, apply_read, apply_write, grow

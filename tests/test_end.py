@@ -1,0 +1,80 @@
+"""``end`` in ``X.m[...]``: operators and functions of it wait until it has a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlgru as dl
+from dlgru.endmark import End, end
+from dlgru.errors import DlgruTypeError
+
+X = dl.dlarray(np.arange(1.0, 8.0))  # 1×7: X.m[k] is k
+n = dl.dlarray(2.0)
+
+
+def at(k: Any) -> float:
+    return float(X.m[k])
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (n + end - 2, 7),
+        (end - n, 5),
+        (n * end / 2, 7),
+        (end / n + 0.5, 4),
+        (n - 3 + end, 6),
+        (dl.dlarray(14.0) / end, 2),
+        (np.float64(3) * end - 14, 7),
+    ],
+    ids=str,
+)
+def test_arithmetic_with_an_array_on_either_side(expression: Any, value: float) -> None:
+    assert isinstance(expression, End)
+    assert at(expression) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (dl.floor(end / 2), 3),
+        (dl.ceil(end / 2), 4),
+        (dl.round(end / 2), 4),
+        (dl.fix(end / 2), 3),
+        (dl.max(end - 9, 1), 1),
+        (dl.max(1, end - 3), 4),
+        (dl.min(end, 5), 5),
+        (dl.min(n, end), 2),
+        (dl.abs(end - 9), 2),
+        (dl.floor(end / 2) + 1, 4),
+        (dl.max(dl.floor(end / 4), dl.ceil(end / 4)), 2),
+    ],
+    ids=str,
+)
+def test_functions_of_end_wait(expression: Any, value: float) -> None:
+    assert isinstance(expression, End)
+    assert at(expression) == value
+
+
+def test_in_ranges_and_second_subscripts() -> None:
+    M = dl.dlarray(np.arange(12.0).reshape(3, 4))
+    np.testing.assert_array_equal(np.asarray(M.m[1 : dl.floor(end / 2), end]), [[3.0]])
+    np.testing.assert_array_equal(np.asarray(M.m[end, 1 : dl.floor(end / 2)]), [[8.0, 9.0]])
+
+
+def test_arithmetic_with_several_subscripts_at_once() -> None:
+    np.testing.assert_array_equal(np.asarray(X.m[dl.dlarray([-1, 0]) + end]), [[6.0, 7.0]])
+
+
+def test_end_is_no_dimension_and_no_operand_of_an_array() -> None:
+    with pytest.raises(DlgruTypeError):
+        dl.sum(X, end)
+    with pytest.raises(DlgruTypeError):
+        dl.max(X, end)
+
+
+def test_an_expression_reads_as_it_was_written() -> None:
+    assert repr(dl.floor(end / 2) + 1) == "floor(end / 2) + 1"
