@@ -4,7 +4,8 @@ Japanese Vowels (Kudo, Toyama, Shimbo 1999): 270 training and 370 test utterance
 cepstral channels and 7 to 29 steps.  The network is gru (100 units) - last step -
 fullyconnect - softmax, trained with crossentropy and adamupdate on padded
 mini-batches.  Hyperparameters are fixed below, chosen by cross-validation inside the
-training half; the test half is looked at once, at the end.  Run it with ``make demo``; a number as argument is the seed.
+training half; the test half is looked at once, at the end.  Run it with ``make demo``; a
+number as argument is the seed.
 """
 
 from __future__ import annotations
