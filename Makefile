@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types docs check bench clean
+.PHONY: help setup demo test lint types docs check bench sanitize clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,11 +34,15 @@ docs: $(VENV)/.stamp-docs  ## build the documentation into docs/_build/html
 check: test lint types docs  ## all of the four above
 
 bench: $(VENV)/.stamp-core  ## run every program in benchmarks/
+	@$(BIN)/python -c "from dlgru.kernels.extension import describe; print(describe())"
 	@set -e; for program in $(sort $(wildcard benchmarks/[a-z]*.py)); do \
 	    echo "== $$program"; $(BIN)/python $$program; done
 
+sanitize:  ## run the C code under sanitizers, on random calls; needs only a C compiler
+	native/fuzz/sanitize.sh
+
 clean:  ## remove what make has made
-	rm -rf $(VENV) docs/_build build dist *.egg-info
+	rm -rf $(VENV) docs/_build build dist *.egg-info dlgru/_native*.so dlgru/_native*.pyd
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -50,13 +54,16 @@ $(VENV)/.stamp-pip:
 	$(PIP) install --quiet --upgrade "pip>=25.1"
 	@touch $@
 
-$(VENV)/.stamp-core: pyproject.toml | $(VENV)/.stamp-pip
+# Both compile the C engine; the second installs the first as well.
+BUILT_FROM := pyproject.toml setup.py $(wildcard native/*.[ch])
+
+$(VENV)/.stamp-core: $(BUILT_FROM) | $(VENV)/.stamp-pip
 	$(PIP) install --quiet --editable .
 	@touch $@
 
-$(VENV)/.stamp-examples: $(VENV)/.stamp-core
+$(VENV)/.stamp-examples: $(BUILT_FROM) | $(VENV)/.stamp-pip
 	$(PIP) install --quiet --editable ".[examples]"
-	@touch $@
+	@touch $(VENV)/.stamp-core $@
 
 $(VENV)/.stamp-%: $(VENV)/.stamp-core
 	$(PIP) install --quiet --group $*

@@ -136,6 +136,8 @@ from dlgru.protocols import copy as copy
 from dlgru.rng import rng as rng
 from dlgru.tables import istable as istable
 from dlgru.tables import table as table
+from dlgru.threads import get_num_threads as get_num_threads
+from dlgru.threads import set_num_threads as set_num_threads
 from dlgru.training.batches import padsequences as padsequences
 from dlgru.training.leafwise import dlupdate as dlupdate
 from dlgru.training.updates import adamupdate as adamupdate
@@ -191,6 +193,7 @@ __all__ = [
     "floor",
     "fullyconnect",
     "ge",
+    "get_num_threads",
     "getfield",
     "gru",
     "gt",
@@ -248,6 +251,7 @@ __all__ = [
     "rmfield",
     "rmspropupdate",
     "rng",
+    "set_num_threads",
     "setfield",
     "sgdmupdate",
     "sigmoid",

@@ -6,7 +6,7 @@ in MATLAB.  To change a struct in place assign to its attribute.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlgru.cells import Cell, iscell
@@ -143,7 +143,7 @@ def isfield(s: object, name: Any) -> Any:
     return isinstance(s, Struct) and isinstance(name, str) and name in s
 
 
-def rmfield(s: Struct, names: str | Iterable[str]) -> Struct:
+def rmfield(s: Struct, names: str | Sequence[str]) -> Struct:
     """Return a struct without one field or several; an absent one is an error.
 
     Examples
@@ -153,7 +153,9 @@ def rmfield(s: Struct, names: str | Iterable[str]) -> Struct:
     ['b']
     """
     out = Struct(_required(s, "rmfield"))
-    for name in [names] if isinstance(names, str) else names:
+    given: list[Any] = list(names) if isinstance(names, list | tuple) else [names]
+    for name in given:
+        check_name(name)
         del out[name]
     return out
 
@@ -169,6 +171,7 @@ def getfield(s: Struct, *names: str) -> Any:
     """
     value: Any = _required(s, "getfield")
     for name in names:
+        check_name(name)
         value = value[name]
         if type(value) is MissingField:
             raise_missing(value)

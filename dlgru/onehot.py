@@ -72,7 +72,7 @@ def onehotencode(
     >>> dl.onehotencode([3, 1, 2], 1, ClassNames=range(10)).shape
     (10, 3)
     """
-    if typename not in tuple(_CLASSES):
+    if str(typename) not in _CLASSES:
         raise DlgruValueError(
             identifier="dlgru:onehotencode:class",
             function="onehotencode",
@@ -159,7 +159,7 @@ def onehotdecode(B: Any, classes: Any, featureDim: Any, typename: str = "categor
     ['cat', 'dog']
     """
     names = _classes(classes, "onehotdecode", "classes")
-    if typename not in ("categorical", "string", "double", "single"):
+    if str(typename) not in ("categorical", "string", "double", "single"):
         raise DlgruValueError(
             identifier="dlgru:onehotdecode:class",
             function="onehotdecode",

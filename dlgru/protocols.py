@@ -59,6 +59,9 @@ UFUNCS = {
     "logical_or": "or_",
     "logical_not": "not_",
     "logical_xor": "xor",
+    # What the operators & and | are where an ndarray stands on the left.
+    "bitwise_and": "and_",
+    "bitwise_or": "or_",
 }
 """NumPy's name of each ufunc that is one of our operations."""
 

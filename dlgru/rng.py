@@ -118,7 +118,7 @@ def rng(
         if isinstance(seed, RngSettings | Mapping):
             _streams[:] = [_restored(seed)]
         elif seed is not None or generator is not None:
-            _streams[:] = [Stream(checked_seed(seed or 0))]
+            _streams[:] = [Stream(checked_seed(0 if seed is None else seed))]
     return previous
 
 

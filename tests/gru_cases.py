@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from complex_gru import ARRAYS, Case
 
+from dlgru.backend import is_device_array
 from dlgru.kernels.interface import run_backward, run_forward
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec
 
@@ -71,6 +72,7 @@ def spec_for(case: Case, save: str = "none", **options: Any) -> Spec:
         C,
         H,
         case.x.dtype,
+        device="gpu" if is_device_array(case.x) else "cpu",
         reset=case.reset,
         gate=case.gate,
         act=case.act,

@@ -30,15 +30,20 @@ FLOORS = {
         tape tree twister rng formatshort display arrayhook sameness structs mfunction calls
         endmark subscript pythonbrackets matlabparens indexing selecting
         cells tablecolumns tables fields
-        kernels.spec kernels.scratch kernels.pointwise kernels.plain_sums kernels.plain_blocks
-        kernels.plain_steps kernels.plain kernels.choice kernels.interface kernels
+        kernels.extension kernels.spec kernels.scratch kernels.pointwise kernels.plain_sums
+        kernels.plain_blocks
+        kernels.gpu kernels.gpu.device kernels.gpu.sources kernels.gpu.tilings kernels.gpu.costs
+        kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cuda
+        kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences kernels.gpu.persistent
+        kernels.gpu.cluster kernels.gpu.group kernels.gpu.recordings kernels.gpu.graph
+        kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
     "definition": "array convert fused op",
     "operations": """
         ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.compare
         ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction ops.extrema
         ops.linalg ops.index ops.format ops.create ops.activation ops.connect ops.loss
-        ops.cells ops.recurrent_sizes ops.recurrent ops.fastdoor protocols mapping onehot
+        ops.cells ops.recurrent_sizes ops.recurrent ops.fastdoor protocols mapping onehot threads
     """,
     "calculus": "autodiff numericslope checkproblem checkgrad",
     "training": "training training.leafwise training.steps training.updates training.batches",

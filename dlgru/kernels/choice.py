@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from dlgru.backend import RawArray, double, single
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
-from dlgru.kernels import plain
+from dlgru.kernels import extension, native, plain
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 
@@ -64,12 +64,17 @@ class Engine(Protocol):
 
 
 # A faster engine is a file in this folder and a row here.
-ENGINES: tuple[Engine, ...] = (plain,)
+ENGINES: tuple[Engine, ...] = (native, plain) if native.PRESENT else (plain,)
 
-ABSENT = (
-    "no compiled engine and no GPU engine is part of this version: "
-    "every call runs on the array operations of NumPy or CuPy"
+NO_GPU_ENGINE = (
+    "no GPU engine is part of this version: a call with CuPy arrays runs on CuPy's array operations"
 )
+
+
+def about_engines() -> str:
+    """Return what is to be said about the engines of this installation, in lines."""
+    return f"{extension.describe()}\n{NO_GPU_ENGINE}"
+
 
 # -- the choice ------------------------------------------------------------------------
 
@@ -125,7 +130,8 @@ def _named(name: str, function: str) -> Engine:
         function=function,
         argument="engine",
         came=f'"{name}"',
-        expected=f"{listing(engine.NAME for engine in ENGINES)} ({ABSENT})",
+        expected=listing(engine.NAME for engine in ENGINES),
+        fix=f"{extension.absence}: {extension.REINSTALL}" if name == "native" else "",
     )
 
 
@@ -169,7 +175,7 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     Returns
     -------
     str
-        The choice, a line for each engine, and what is missing from this version.
+        The choice, a line for each engine, and what this installation has or lacks.
 
     Examples
     --------
@@ -177,7 +183,8 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     >>> dlgru.kernels.why(T=100, B=32, C=64, H=128, act="sine")
     gru, T=100 B=32 C=64 H=128, single: no engine
       plain: refuses, act='sine' is not one of 'tanh', 'softsign', 'relu'
-    no compiled engine and no GPU engine is part of this version: ...
+    ...
+    no GPU engine is part of this version: ...
     """
     forced = forced_engine()
     lines = []
@@ -188,7 +195,7 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     if forced is not None:
         by = "DLGRU_ENGINE" if _forced.get() is None else "use_engine"
         lines.append(f'"{forced}" is forced by {by}')
-    return Explanation("\n".join([*lines, ABSENT]))
+    return Explanation("\n".join([*lines, about_engines()]))
 
 
 def _spec_of(fields: dict[str, Any]) -> Spec:

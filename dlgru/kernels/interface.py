@@ -78,6 +78,15 @@ def _plan(spec: Spec, forced: str | None) -> _Plan:
     )
 
 
+def short_way(spec: Spec) -> Any:
+    """Return the chosen engine's `quick` if it serves this spec, else None.
+
+    For a caller that knows the sizes and classes to be right and that the state is ``H×B``;
+    `choice.py` says what `quick` is.
+    """
+    return _plan(spec, forced_engine()).quick
+
+
 def run_forward(
     spec: Spec,
     x: RawArray,

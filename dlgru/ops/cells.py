@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
+from dlgru.backend import as_colmajor, xp_of
 from dlgru.convert import to_value
+from dlgru.errors import DlgruValueError, size_text
 from dlgru.ops.activation import relu, sigmoid
 from dlgru.ops.compare import gt_values, lt, select
 from dlgru.ops.elementwise import abs, tanh
@@ -137,7 +138,21 @@ def activation(
     """The function behind an activation's name, or a user's function made to take Values."""
     if isinstance(given, str):
         return table[given]
-    return lambda v: to_value(given(finish(v)), "gru", "the activation's result").reshape(v.shape)
+
+    def apply(v: Value) -> Value:
+        result = to_value(given(finish(v)), "gru", "the activation's result")
+        if result.shape != v.shape:
+            raise DlgruValueError(
+                "An activation acts on each element",
+                identifier="dlgru:gru:activation",
+                function="gru",
+                argument="the activation's result",
+                came=size_text(result.shape),
+                expected=f"{size_text(v.shape)}, the size of what it was given",
+            )
+        return result
+
+    return apply
 
 
 # -- running a cell over time --------------------------------------------------------------
@@ -166,9 +181,6 @@ def scan(
     C, B, T = X.shape
     H = H0.shape[0]
     h = H0 if H0.shape[1] == B else expand(H0, (H, B))
-    if T == 0:
-        dtype = result_dtype(*[v.data.dtype for v in (X, H0, W, R, b)])
-        return Value(colmajor(xp_of(X.data), (H, B, 0), dtype)), h
     active = None if lengths is None else _active(lengths, T, xp_of(X.data))
     if active is not None:
         X = select(active, X, 0.0)
@@ -177,10 +189,7 @@ def scan(
     bias = b.reshape((b.data.size, 1))
     bias, extra = split.op.on_values(bias, axis=0, counts=(k * H, bias.shape[0] - k * H))
     wx = (inputs + bias).reshape((k * H, B, T))
-    w_parts = {
-        name: unstack.op.on_values(part, axis=2)
-        for name, part in zip(unit.input_gates, _blocks(wx, k, H), strict=True)
-    }
+    w_blocks = dict(zip(unit.input_gates, _blocks(wx, k, H), strict=True))
     R_parts = dict(zip(unit.recurrent_gates, _blocks(R, len(unit.recurrent_gates), H), strict=True))
     c_parts = dict(
         zip(
@@ -189,6 +198,13 @@ def scan(
             strict=True,
         )
     )
+    if T == 0:
+        # A step of no observations: empty, yet the results depend on every input.
+        none, h = split.op.on_values(h, axis=1, counts=(0, B))
+        w_none = {name: block.reshape((H, 0)) for name, block in w_blocks.items()}
+        none = unit.step(none, w_none, R_parts, c_parts, gate, act)
+        return none.reshape((H, B, 0)), cat.op.on_values(none, h, axis=1)
+    w_parts = {name: unstack.op.on_values(block, axis=2) for name, block in w_blocks.items()}
     steps: list[Value] = [h] * T
     for t in reversed(range(T)) if backward else range(T):
         w = {name: series[t] for name, series in w_parts.items()}
@@ -217,12 +233,10 @@ def both_ways(
     unit: Cell, X: Value, H0: Value, W: Value, R: Value, b: Value, **options: Any
 ) -> tuple[Value, Value]:
     """A forward and a backward scan on the halves of stacked weights; outputs stacked alike."""
-    H = H0.shape[0] // 2
     halves = [
         split.op.on_values(x, axis=0, counts=(x.shape[0] // 2,) * 2)
         for x in (H0, W, R, b.reshape((b.data.size, 1)))
     ]
-    assert H == halves[0][0].shape[0]
     runs = [
         scan(unit, X, *[half[k] for half in halves], backward=bool(k), **options) for k in (0, 1)
     ]

@@ -52,6 +52,15 @@ def _converter(name: str, doc: str) -> Any:
         target = dtype
         if name != "logical" and value.dtype in backend.REAL_OF:
             target = backend.COMPLEX_OF[dtype]
+        elif name == "logical" and value.dtype in backend.REAL_OF:
+            raise DlgruTypeError(
+                identifier="dlgru:logical:complex",
+                function="logical",
+                argument="X",
+                came="complex",
+                expected="real numbers",
+                fix="write X != 0, or logical(real(X))",
+            )
         elif name == "logical" and bool(xp_of(value.data).isnan(value.data).any()):
             raise DlgruValueError(
                 identifier="dlgru:logical:nan",
@@ -126,14 +135,14 @@ def cast(X: Any, newclass: Any, like: Any = None) -> DLArray:
     >>> dl.underlyingType(dl.cast(dl.dlarray([1, 2]), "single"))
     'single'
     """
-    if newclass == "like":
+    if type(newclass) is str and newclass == "like":
         newclass = CLASS_NAMES[to_value(like, "cast", "like").dtype]
-    if newclass not in _BY_NAME:
+    if not isinstance(newclass, str) or newclass not in _BY_NAME:
         raise DlgruValueError(
             identifier="dlgru:cast:class",
             function="cast",
             argument="newclass",
-            came=repr(newclass),
+            came=repr(newclass) if isinstance(newclass, str) else f"a {type(newclass).__name__}",
             expected=listing(_BY_NAME) + ", or 'like' and an array",
         )
     convert = {"single": single, "double": double, "logical": logical}[newclass]
@@ -162,6 +171,14 @@ def isUnderlyingType(X: Any, typename: str) -> bool:
     >>> dl.isUnderlyingType(dl.dlarray([1.5, 2]), "single")
     False
     """
+    if not isinstance(typename, str):
+        raise DlgruTypeError(
+            identifier="dlgru:isUnderlyingType:class",
+            function="isUnderlyingType",
+            argument="typename",
+            came=f"a {type(typename).__name__}",
+            expected=listing(_BY_NAME),
+        )
     return underlyingType(X) == typename
 
 

@@ -83,7 +83,7 @@ def _fullyconnect(X: Any, weights: Any, bias: Any, *, DataFormat: str = "") -> D
             identifier="dlgru:fullyconnect:weights",
             function="fullyconnect",
             argument="weights",
-            came=describe(labels_of(weights), weights.shape),
+            came=describe(labels_of(weights), to_value(weights, "fullyconnect").shape),
             expected=f"outputs×{features}: the S, C and U dimensions of X, "
             f"{describe(labels, shape)}, have {features} elements together",
         )
@@ -107,9 +107,13 @@ def _fullyconnect(X: Any, weights: Any, bias: Any, *, DataFormat: str = "") -> D
 
 
 def unlabelled_order(fmt: str, labels: str) -> str:
-    """The labels of a result in the order in which an unformatted input had them."""
-    have = [d for d in dict.fromkeys(fmt) if d in labels]
-    return "".join(d for d in labels if d not in have) + "".join(d * labels.count(d) for d in have)
+    """The labels of a result in the order in which an unformatted input had them.
+
+    A channel dimension that was added comes first, a singleton that was added last.
+    """
+    have = "".join(d * labels.count(d) for d in dict.fromkeys(fmt))
+    added = [d for d in labels if d not in have]
+    return "".join(d for d in added if d != "U") + have + "".join(d for d in added if d == "U")
 
 
 @primitive("columns")

@@ -17,22 +17,20 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, seal, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_raw, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
-from dlgru.ops.sizes import whole, whole_size
+from dlgru.ops.sizes import real_number, whole, whole_size
 from dlgru.rng import raw_rand, raw_randi, raw_randn, raw_randperm
 
 _CLASSES = {"double": backend.double, "single": backend.single, "logical": backend.logical}
 
 
 def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int, ...], Any, Any]:
-    """Sizes, dtype and array library out of ``(m, n, …, typename)`` and ``'like', p``."""
+    """Sizes, dtype and array library out of ``(m, n, …, typename)`` and ``like``."""
     sizes = list(args)
     dtype: Any = backend.double
     xp: Any = np
-    if len(sizes) >= 2 and isinstance(sizes[-2], str) and sizes[-2].lower() == "like":
-        like = sizes.pop()
-        sizes.pop()
     if like is not None:
         value = to_value(like, function, "like")
         dtype, xp = value.dtype, xp_of(value.data)
@@ -68,6 +66,7 @@ def _made(data: Any) -> DLArray:
     return wrap(Value(seal(data)), "")
 
 
+@any_spelling
 def zeros(*sz: Any, like: Any = None) -> DLArray:
     """Array of zeros: ``zeros(n)``, ``zeros(m, n, …)``, ``zeros([m, n])``.
 
@@ -89,6 +88,7 @@ def zeros(*sz: Any, like: Any = None) -> DLArray:
     return _made(xp.zeros(shape, dtype=dtype, order="F"))
 
 
+@any_spelling
 def ones(*sz: Any, like: Any = None) -> DLArray:
     """Array of ones; takes the arguments of :func:`zeros`.
 
@@ -126,6 +126,7 @@ def false(*sz: Any) -> DLArray:
     return zeros(*sz, "logical")
 
 
+@any_spelling
 def NaN(*sz: Any, like: Any = None) -> DLArray:
     """Array of NaN; takes the arguments of :func:`zeros`.
 
@@ -138,6 +139,7 @@ def NaN(*sz: Any, like: Any = None) -> DLArray:
     return zeros(*sz, like=like) + math.nan
 
 
+@any_spelling
 def Inf(*sz: Any, like: Any = None) -> DLArray:
     """Array of Inf; takes the arguments of :func:`zeros`.
 
@@ -150,6 +152,7 @@ def Inf(*sz: Any, like: Any = None) -> DLArray:
     return zeros(*sz, like=like) + math.inf
 
 
+@any_spelling
 def eye(*sz: Any, like: Any = None) -> DLArray:
     """Identity matrix; takes the arguments of :func:`zeros`.
 
@@ -185,13 +188,21 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     <BLANKLINE>
          1     3     5     7
     """
-    a, d, b = (
-        (float(first), 1.0, float(step))
-        if last is None
-        else (float(first), float(step), float(last))
-    )
+    a = real_number(first, "colon", "first")
+    d = 1.0 if last is None else real_number(step, "colon", "step")
+    b = real_number(step if last is None else last, "colon", "last")
     if d == 0 or math.isnan(a + d + b) or ((d > 0) != (b >= a) and b != a):
         return _made(np.zeros((1, 0), order="F"))
+    if math.isinf(a) or math.isinf(b):
+        raise DlgruValueError(
+            identifier="dlgru:colon:infinite",
+            function="colon",
+            argument="first" if math.isinf(a) else "last",
+            came=str(a if math.isinf(a) else b),
+            expected="a finite number: the row would have no end",
+        )
+    if math.isinf(d):
+        return _made(np.array([[a]]))
     # A last element within rounding of the end belongs to the row.
     count = math.floor((b - a) / d * (1 + 2 * np.finfo(float).eps)) + 1
     row = a + d * np.arange(count)
@@ -212,7 +223,9 @@ def linspace(first: Any, last: Any, n: Any = 100) -> DLArray:
              0    0.5000    1.0000
     """
     count = max(1, whole(n, "linspace", "n"))
-    row = np.linspace(float(first), float(last), count) if count > 1 else np.array([float(last)])
+    a, b = real_number(first, "linspace", "first"), real_number(last, "linspace", "last")
+    with np.errstate(all="ignore"):
+        row = np.linspace(a, b, count) if count > 1 else np.array([b])
     return _made(row.reshape(1, -1))
 
 
@@ -238,6 +251,7 @@ def _drawn(
     return _made(data)
 
 
+@any_spelling
 def rand(*sz: Any, like: Any = None) -> DLArray:
     """Uniform random numbers in (0, 1), MATLAB's own after the same ``rng(seed)``.
 
@@ -256,6 +270,7 @@ def rand(*sz: Any, like: Any = None) -> DLArray:
     return _drawn("rand", raw_rand, sz, like)
 
 
+@any_spelling
 def randn(*sz: Any, like: Any = None) -> DLArray:
     """Standard normal random numbers, MATLAB's own after the same ``rng(seed)``.
 
@@ -274,6 +289,7 @@ def randn(*sz: Any, like: Any = None) -> DLArray:
     return _drawn("randn", raw_randn, sz, like)
 
 
+@any_spelling
 def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
     """Uniform random whole numbers from 1 to `imax`, or from `imax[0]` to `imax[1]`.
 
@@ -290,14 +306,16 @@ def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
     """
     if type(imax) is DLArray or isinstance(imax, np.ndarray):
         bounds: Any = [
-            float(x)
+            real_number(x, "randi", "imax")
             for x in to_raw(
                 imax._dlgru_raw() if type(imax) is DLArray else imax, "randi", "imax"
             ).ravel()
         ]
         imax = bounds[0] if len(bounds) == 1 else tuple(bounds)
-    elif isinstance(imax, list):
-        imax = tuple(imax)
+    elif isinstance(imax, list | tuple):
+        imax = tuple([real_number(x, "randi", "imax") for x in imax])
+    else:
+        real_number(imax, "randi", "imax")
     return _drawn("randi", lambda shape: raw_randi(imax, shape), sz, like)
 
 
@@ -313,7 +331,8 @@ def randperm(n: Any, k: Any = None) -> DLArray:
     <BLANKLINE>
          3     1     2     4
     """
-    row = raw_randperm(n) if k is None else raw_randperm(n, k)
+    size = whole(n, "randperm", "n")
+    row = raw_randperm(size, None if k is None else whole(k, "randperm", "k"))
     return _made(np.asfortranarray(np.asarray(row, dtype=float).reshape(1, -1)))
 
 
@@ -333,6 +352,18 @@ def complex(A: Any, B: Any = None) -> DLArray:
         if value.dtype in backend.REAL_OF:
             return finish(value, labels_of(A))
         B = 0.0
-    real_part = A if type(A) is DLArray else wrap(to_value(A, "complex"), "")
-    result: DLArray = real_part + B * 1j
-    return result
+    a, b = [
+        x if type(x) is DLArray else wrap(to_value(x, "complex", name), "")
+        for x, name in ((A, "A"), (B, "B"))
+    ]
+    for x, name in ((a, "A"), (b, "B")):
+        if x.dtype in backend.REAL_OF:
+            raise DlgruTypeError(
+                identifier="dlgru:complex:class",
+                function="complex",
+                argument=name,
+                came="complex",
+                expected="a real array",
+                fix="write A + 1j*B",
+            )
+    return a + b * 1j

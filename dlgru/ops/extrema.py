@@ -14,6 +14,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
 from dlgru.backend import colmajor, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError
 from dlgru.op import primitive
@@ -134,6 +135,7 @@ def _linear(at: Any, shape: tuple[int, ...], axes: tuple[int, ...], xp: Any) -> 
     return total
 
 
+@any_spelling
 def max(X: Any, Y: Any = None, dim: Any = None, *, nargout: int = 1) -> Any:
     """Largest elements: of one array along a dimension, or of two arrays element by element.
 
@@ -172,6 +174,7 @@ def max(X: Any, Y: Any = None, dim: Any = None, *, nargout: int = 1) -> Any:
     return _extreme_door("max", X, Y, dim, nargout, max_first.op.on_values, maximum)
 
 
+@any_spelling
 def min(X: Any, Y: Any = None, dim: Any = None, *, nargout: int = 1) -> Any:
     """Smallest elements: of one array along a dimension, or of two arrays element by element.
 

@@ -1,146 +1,179 @@
 """The public ``gru``: a short way in for calls that have been made before.
 
-A call costs little beside the arithmetic only if its door is short, and streaming
-calls it once a time step.  So the first call with some weights leaves a *plan* on
-the Value of the recurrent weights: what the sizes, labels and options came to.
-Values are immutable, so a later call that shows the same three Values needs no
-look at the weights at all.  Whatever is not as plain as that, and every message,
-goes through the full door of ``recurrent.py``.
+Streaming calls ``gru`` once a time step, so its door must cost little beside the
+arithmetic.  A first call leaves a *plan* on the Value of the recurrent weights: what its
+sizes, labels and options came to.  A later call that shows the same Values of weights,
+recurrentWeights and bias, and whose key is that of the plan, only computes.  Values are
+immutable, so a plan never ages: weights that were assigned to are other Values, and
+whatever else may differ stands in the key or is compared.
+
+Calls that are traced, of mixed classes, unformatted, with S dimensions, or with lengths or
+functions among their options go through the full door of ``recurrent.py`` each time, and so
+does every mistake.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
-from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
-from dlgru.kernels.interface import run_forward
-from dlgru.kernels.spec import Extra
+from dlgru.backend import RawArray, double, single
+from dlgru.kernels.choice import forced_engine
+from dlgru.kernels.interface import run_forward, short_way
+from dlgru.kernels.spec import Spec
+from dlgru.namevalue import Binder
 from dlgru.ops.recurrent import full_door, gru_operation, spec_of
-from dlgru.ops.recurrent_sizes import outputs
+from dlgru.ops.recurrent_sizes import prepare
+
+LARGEST = 64
+"""Plans kept with one set of weights; one more, and all are made again."""
 
 
-class _Plans(dict[Any, Any]):
-    """What calls with certain weights came to; the Values of weights and bias it holds for."""
+class Plan(NamedTuple):
+    """What is left of a call in which only the numbers of X and H0 are new."""
+
+    kind: Any  # of the arrays X and H0 …
+    dtype: Any  # … and of their elements
+    x_shape: tuple[int, ...] | None  # what X, H0 and Y are reshaped to; None: as they are
+    h_shape: tuple[int, ...] | None
+    y_shape: tuple[int, ...] | None
+    y_labels: str
+    state_labels: str
+    spec: Spec
+    quick: Any  # the engine's short way, or None
+    W: RawArray
+    R: RawArray
+    b: RawArray
+
+
+class Plans(dict[Any, Plan]):
+    """Plans of calls with certain recurrent weights, and the other Values they hold for."""
 
     __slots__ = ("W", "b")
 
-
-_OPTION_NAMES = frozenset(
-    ["ResetGateMode", "StateActivationFunction", "GateActivationFunction", "Direction"]
-)
-_LARGEST = 64
-
-
-def _remember(args: tuple[Any, ...], options: dict[str, Any], nargout: int, result: Any) -> None:
-    """Leave a plan for a call that is as plain as a call can be."""
-    X, H0, _, R, _ = args
-    values = [a.value for a in args]
-    dtype = values[0].data.dtype
-    if (
-        any(v.tape is not None or v.data.dtype is not dtype for v in values)
-        or not set(options) <= _OPTION_NAMES
-        or not all(type(o) is str for o in options.values())
-        or options.get("Direction", "forward") != "forward"
-        or dtype not in (backend.single, backend.double)
-        or 0 in values[0].data.shape
-    ):
-        return
-    r = values[3]
-    if r.plan is None or r.plan.W is not values[2] or r.plan.b is not values[4]:
-        r.plan = _Plans()
-        r.plan.W, r.plan.b = values[2], values[4]
-    if len(r.plan) >= _LARGEST:
-        r.plan.clear()
-    Y = result[0] if nargout == 2 else result
-    sizes = {d: n for d, n in zip(X.dims, X.shape, strict=True)}
-    x3 = (
-        math.prod([n for d, n in zip(X.dims, X.shape, strict=True) if d in "SC"]),
-        sizes.get("B", 1),
-        sizes.get("T", 1),
-    )
-    _, checked = gru_operation.op._binder(args, options)
-    full = {
-        "ResetGateMode": "after-multiplication",
-        "StateActivationFunction": "tanh",
-        "GateActivationFunction": "sigmoid",
-        "Direction": "forward",
-        **checked,
-    }
-    inputs = [
-        values[0].reshape(x3),
-        values[1].reshape((R.shape[1], values[1].data.size // max(R.shape[1], 1))),
-        values[2],
-        values[3],
-        values[4].reshape((values[4].data.size,)),
-    ]
-    spec = spec_of(inputs, full, save=False)
-    state_labels = "" if not H0._labels else "CB" if "B" in X._labels else "CU"
-    key = (X.shape, X._labels, H0.shape, H0._labels, tuple(options.items()))
-    r.plan[key] = (
-        functools.partial(run_forward, spec),
-        dtype,
-        None if X.shape == x3 else x3,
-        None if H0.shape == inputs[1].data.shape else inputs[1].data.shape,
-        inputs[4].data,
-        None if Y.shape == (Y.shape[0], *x3[1:]) else Y.shape,
-        Y._labels,
-        state_labels,
-    )
-
-
-_NO_EXTRA = Extra()
+    def __init__(self, W: Value, b: Value) -> None:
+        self.W, self.b = W, b
 
 
 def gru(*args: Any, **options: Any) -> Any:
     if len(args) == 5:
         X, H0, W, R, b = args
-        if type(R) is DLArray and type(X) is DLArray and type(H0) is DLArray:
-            r = R._value
+        if type(X) is type(H0) is type(W) is type(R) is type(b) is DLArray:
             nargout = options.pop("nargout", 1) if options else 1
-            if r is not None and r.plan is not None and type(W) is type(b) is DLArray:
-                plans = r.plan
-                xv, hv = X._value, H0._value
-                if (
-                    plans.W is W._value
-                    and plans.b is b._value
-                    and xv is not None
-                    and hv is not None
-                    and xv.tape is None
-                    and hv.tape is None
-                    and (nargout == 1 or nargout == 2)
-                ):
-                    x, h = xv.data, hv.data
-                    try:
-                        plan = plans.get(
-                            (x.shape, X._labels, h.shape, H0._labels, tuple(options.items()))
-                        )
-                    except TypeError:  # an option that cannot be a key
-                        plan = None
-                    if plan is not None:
-                        run, dtype, x3, h2, bias, y_shape, y_labels, h_labels = plan
-                        if x.dtype is dtype and h.dtype is dtype:
-                            if x3 is not None:
-                                x = x.reshape(x3, order="F")
-                            if h2 is not None:
-                                h = h.reshape(h2, order="F")
-                            y, last, _, _ = run(x, (h,), W._value.data, r.data, bias, _NO_EXTRA)
-                            if y_shape is not None:
-                                y = y.reshape(y_shape, order="F")
-                            Y = wrap(Value(y), y_labels)
-                            if nargout == 1:
-                                return Y
-                            return Y, wrap(Value(last[0]), h_labels)
+            x_value, h_value = X._value or X._settle(), H0._value or H0._settle()
+            plans: Plans | None = (R._value or R._settle()).plan
+            if (
+                plans is not None
+                and plans.W is W._value
+                and plans.b is b._value
+                and x_value.tape is h_value.tape is None
+                and type(nargout) is int
+                and 0 < nargout < 3
+            ):
+                x, h = x_value.data, h_value.data
+                try:
+                    plan = plans.get(_key(args, x.shape, h.shape, options))
+                except TypeError:  # an option that cannot be part of a key
+                    plan = None
+                if plan is not None and type(x) is type(h) is plan.kind:
+                    if x.dtype == h.dtype == plan.dtype:
+                        Y, last = _follow(plan, x, h)
+                        return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
             result = gru_operation.op.call(args, {**options, "nargout": nargout})
-            if type(W) is type(b) is DLArray and X._labels:
-                _remember(args, options, outputs(nargout), result)
+            _remember(args, options)
             return result
-    elif args and type(args[0]) is Value:
+    if args and type(args[0]) is Value:
         return gru_operation.op.on_values(*args, **options)
     return gru_operation.op.call(args, options)
+
+
+def _follow(plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray, RawArray]:
+    """Y, and the raw last state.  Reshapes add or drop singletons: their order is no matter."""
+    _, _, x_shape, h_shape, y_shape, labels, _, spec, quick, W, R, b = plan
+    if x_shape is not None:
+        x = x.reshape(x_shape)
+    if h_shape is not None:
+        h = h.reshape(h_shape)
+    answer = None if quick is None else quick(x, h, W, R, b)
+    if answer is None:
+        y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b)
+    else:
+        y, last = answer
+    if y_shape is not None:
+        y = y.reshape(y_shape)
+    return wrap(Value(y), labels), last
+
+
+def _key(
+    args: tuple[DLArray, ...],
+    x_shape: tuple[int, ...],
+    h_shape: tuple[int, ...],
+    options: dict[str, Any],
+) -> tuple[Any, ...]:
+    """Everything beyond the weights that decides about sizes, labels and the engine."""
+    X, H0, W, R, b = args
+    return (
+        x_shape,
+        h_shape,
+        X._labels,
+        H0._labels,
+        W._labels,
+        R._labels,
+        b._labels,
+        forced_engine(),
+        tuple(options.items()) if options else (),
+    )
+
+
+_binder = Binder(full_door, "gru")
+_DEFAULTS = {
+    p.name: p.default
+    for p in inspect.signature(full_door).parameters.values()
+    if p.kind is p.KEYWORD_ONLY
+}
+
+
+def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
+    """Leave a plan for a call that went well, if calls like it can have one."""
+    X, H0, W, R, b = [a.value for a in args]
+    kind, dtype = type(R.data), R.data.dtype
+    if (
+        not args[0].dims
+        or "S" in args[0].dims
+        or dtype not in (single, double)
+        or any(v.tape is not None for v in (X, H0, W, R, b))
+        or any(type(v.data) is not kind or v.data.dtype != dtype for v in (X, H0, W, b))
+        or any(type(option) is not str for option in options.values())
+        or R is W  # a plan would refer to the Value that holds it
+        or R is b
+    ):
+        return
+    asked = {**_DEFAULTS, **_binder(args, options)[1]}
+    call = prepare(args, "", asked["ResetGateMode"], asked["Direction"])
+    x, h, _, _, bias = [v.data for v in call.values]
+    spec = spec_of(call.values, asked, save=False)
+    plan = Plan(
+        kind,
+        dtype,
+        None if x.shape == X.shape else x.shape,
+        None if h.shape == H0.shape else h.shape,
+        None if call.y_shape == (len(h), *x.shape[1:]) else call.y_shape,
+        call.y_labels,
+        call.state_labels,
+        spec,
+        short_way(spec) if h.shape[1] == spec.B else None,
+        W.data,
+        R.data,
+        bias,
+    )
+    plans: Plans | None = R.plan
+    if plans is None or plans.W is not W or plans.b is not b:
+        plans = Plans(W, b)
+    if len(plans) >= LARGEST:
+        plans.clear()
+    plans[_key(args, X.shape, H0.shape, options)] = plan
+    R.plan = plans
 
 
 gru.__doc__ = full_door.__doc__

@@ -132,6 +132,7 @@ def finddim(X: Any, label: str) -> DLArray:
     <BLANKLINE>
          2
     """
+    check_format(label, "finddim", "label")
     if len(label) != 1:
         raise DlgruValueError(
             identifier="dlgru:finddim:label",
@@ -140,7 +141,6 @@ def finddim(X: Any, label: str) -> DLArray:
             came=repr(label),
             expected="one label",
         )
-    check_format(label, "finddim", "label")
     found = [[float(k + 1) for k in positions(labels_of(X), label)]]
     return wrap(Value(_own(np.array(found).reshape(1, -1))), "")
 
@@ -240,7 +240,8 @@ def shape_of(X: Any, function: str) -> tuple[int, ...]:
             if not isinstance(X, dict) and len(X)
             else ((1, 1) if isinstance(X, dict) else (0, 0))
         )
-    shape: tuple[int, ...] = two_d(to_raw(X, function)).shape
+    raw = X if isinstance(X, np.ndarray) else to_raw(X, function)
+    shape: tuple[int, ...] = two_d(raw).shape
     return shape
 
 

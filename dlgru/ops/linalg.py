@@ -95,11 +95,11 @@ def _mtimes(A: Any, B: Any) -> Any:
             "Incorrect dimensions for matrix multiplication",
             identifier="dlgru:mtimes:sizes",
             function="mtimes",
-            argument="B",
-            came=size_text(b.shape),
+            argument="A" if a.data.ndim != 2 else "B",
+            came=size_text(a.shape if a.data.ndim != 2 else b.shape),
             expected=f"{a.shape[1]} rows, as A is {size_text(a.shape)}"
             if a.data.ndim == b.data.ndim == 2
-            else "matrices",
+            else "a matrix",
             fix="use * for the elementwise product, pagemtimes for pages",
         )
     return finish(mtimes.op.on_values(a, b))

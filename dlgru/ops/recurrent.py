@@ -11,13 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from dlgru import backend
-from dlgru.array import Value, finish, wrap
-from dlgru.backend import result_dtype
-from dlgru.convert import labels_of
-from dlgru.errors import DlgruValueError
+from dlgru.array import Value
 from dlgru.kernels.interface import run_backward, run_forward
 from dlgru.kernels.spec import Extra, Needs, Spec
-from dlgru.labels import describe
 from dlgru.namevalue import OneOf, OneOfOrCallable
 from dlgru.op import composite
 from dlgru.ops.cells import (
@@ -29,10 +25,7 @@ from dlgru.ops.cells import (
     both_ways,
     scan,
 )
-from dlgru.ops.classes import astype
-from dlgru.ops.connect import unlabelled_order
-from dlgru.ops.format import require_format, stripdims
-from dlgru.ops.recurrent_sizes import lengths_of, outputs, parameters
+from dlgru.ops.recurrent_sizes import lengths_of, outputs, prepare
 
 DIRECTIONS = ("forward", "backward", "bidirectional")
 
@@ -172,6 +165,8 @@ def full_door(
         n = s(Wn x + bWn + r .* (Rn h' + bRn))          "recurrent-bias-after-multiplication"
         h = (1 - z) .* n + z .* h'
 
+    (in the third mode ``br`` is ``bWr + bRr``, and ``bz`` alike).
+
     Parameters
     ----------
     X : array
@@ -180,27 +175,28 @@ def full_door(
         without T one time step (and Y has no T); U must be singleton.
     H0 : array
         Initial state: ``H×1`` for all observations or ``H×B``; formatted ``"CB"`` or
-        ``"C"``.
+        ``"C"``, or unformatted.  It says how many hidden units there are.
     weights : array
-        ``3H×C``, the blocks of r, z, n below each other.
+        ``3H×C``, the blocks of r, z, n below each other; formatted ``"CU"`` or not.
     recurrentWeights : array
         ``3H×H``, stacked alike.
     bias : array
-        ``3H`` elements; ``6H`` in the recurrent-bias mode, input biases first.
+        A vector of ``3H`` elements; ``6H`` in the recurrent-bias mode, input biases first.
     DataFormat : str
-        Labels of unformatted X, in their order.
+        Labels of unformatted X, in their order; not allowed for formatted X.
     ResetGateMode : str
         ``"after-multiplication"`` (default), ``"before-multiplication"`` or
         ``"recurrent-bias-after-multiplication"`` (PyTorch's and cuDNN's).
     StateActivationFunction : str or callable
         s: ``"tanh"`` (default), ``"softsign"``, ``"relu"``, or a function made of dlgru
-        operations.
+        operations that gives a result of the size of its argument.
     GateActivationFunction : str or callable
         g: ``"sigmoid"`` (default), ``"hard-sigmoid"`` (0.2x + 0.5 between 0 and 1), or a
         function made of dlgru operations.
-    SequenceLengths : list of int, optional
-        Beyond MATLAB: steps of each observation.  Afterwards its state stands still, its
-        outputs are 0, and what its padding holds has no effect.
+    SequenceLengths : list or array of whole numbers, optional
+        Beyond MATLAB: steps of each observation, from 0 to T.  Afterwards its state stands
+        still, its outputs are 0, and what its padding holds, NaN included, has no effect.
+        The backward direction starts at each observation's own last step.
     Direction : str
         Beyond MATLAB: ``"forward"`` (default), ``"backward"``, or ``"bidirectional"`` with
         stacked parameters, forward block first: weights ``6H×C``, recurrentWeights ``6H×H``,
@@ -211,10 +207,17 @@ def full_door(
     Returns
     -------
     Y : DLArray
-        ``Y[H,B,T]``: the labels of X without S and U; unformatted, in the order of
-        `DataFormat`, if X is.
+        ``Y[H,B,T]``: the labels of X without S and U (``"CU"`` if that leaves C alone);
+        unformatted, in the order of `DataFormat`, if X is.  Single if any array is.
     hiddenState : DLArray
         ``"CB"`` if H0 is formatted (``"CU"`` if X has no B), else unformatted ``H×B``.
+
+    Raises
+    ------
+    DlgruValueError
+        Sizes or labels that do not fit together, or an option that is none of its words.
+    DlgruTypeError
+        Integer data, X without labels, an unknown option.
 
     Notes
     -----
@@ -234,46 +237,15 @@ def full_door(
     ((100, 32, 64), 'CBT', (100, 32))
     """
     nargout = outputs(nargout)
-    x = require_format(X, DataFormat, "gru")
-    labels, shape = x.dims, x.shape
-    sizes = dict.fromkeys("SCBTU", 1)
-    for d, n in zip(labels, shape, strict=True):
-        sizes[d] *= n
-    if sizes["U"] != 1:
-        raise DlgruValueError(
-            identifier="dlgru:gru:unspecified",
-            function="gru",
-            argument="X",
-            came=describe(labels, shape),
-            expected="singleton U dimensions",
-            fix='label them, for instance dlarray(X, "CBT")',
-        )
-    C, B, T = sizes["S"] * sizes["C"], sizes["B"], sizes["T"]
-    values = [
-        x.value.reshape((C, B, T)),
-        *parameters(H0, weights, recurrentWeights, bias, C, B, ResetGateMode, Direction),
-    ]
-    dtype = result_dtype(*[v.data.dtype for v in values])
-    values = [v if v.data.dtype == dtype else astype(v, dtype) for v in values]
-    lengths = None if SequenceLengths is None else lengths_of(SequenceLengths, B, T)
+    arrays = (X, H0, weights, recurrentWeights, bias)
+    call = prepare(arrays, DataFormat, ResetGateMode, Direction)
+    _, B, T = call.values[0].shape
     y, h = gru_operation.op.on_values(
-        *values,
+        *call.values,
         ResetGateMode=ResetGateMode,
         StateActivationFunction=StateActivationFunction,
         GateActivationFunction=GateActivationFunction,
-        SequenceLengths=lengths,
+        SequenceLengths=None if SequenceLengths is None else lengths_of(SequenceLengths, B, T),
         Direction=Direction,
     )
-    channels = h.data.shape[0]
-    kept = "C" + "".join(d for d in labels if d in "BT")
-    Y = (
-        finish(y.reshape((channels, *[sizes[d] for d in kept[1:]])), kept)
-        if len(kept) > 1
-        else (wrap(y.reshape((channels, 1)), "CU"))
-    )
-    if DataFormat:
-        Y = stripdims(Y, unlabelled_order(DataFormat, Y.dims))
-    if nargout == 1:
-        return Y
-    state = "" if not labels_of(H0) else "CB" if "B" in labels else "CU"
-    return Y, wrap(h, state)
+    return call.results(y, h, nargout)

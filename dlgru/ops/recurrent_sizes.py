@@ -1,26 +1,97 @@
-"""What a recurrent operation is given, checked: state, weights, bias, lengths."""
+"""What a recurrent operation is given, checked, and how its results are handed out.
+
+Inside, X is ``C×B×T`` and everything is an unlabelled Value of one class; outside, sizes
+and labels are the user's.  ``prepare`` leads in, ``Call.results`` leads out.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlgru import backend
-from dlgru.array import DLArray, Value
-from dlgru.convert import labels_of, to_value
-from dlgru.errors import DlgruValueError, size_text
+from dlgru.array import DLArray, Value, wrap
+from dlgru.backend import result_dtype
+from dlgru.convert import is_number, labels_of, to_value
+from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe, positions
 from dlgru.ops.cells import CELLS
+from dlgru.ops.classes import astype
+from dlgru.ops.connect import unlabelled_order
+from dlgru.ops.format import require_format, stripdims
 from dlgru.ops.sizes import whole
+
+ARRAYS = ("X", "H0", "weights", "recurrentWeights", "bias")
+
+
+class Call(NamedTuple):
+    """A call whose arguments are checked: what the operation gets, what its results become."""
+
+    values: list[Value]  # X[C,B,T], H0[H,B or 1], weights, recurrentWeights, bias
+    y_shape: tuple[int, ...]
+    y_labels: str
+    y_order: str  # of the dimensions of an unformatted Y; empty for a formatted one
+    state_labels: str
+
+    def results(self, y: Value, h: Value, nargout: int) -> Any:
+        """Y, or Y and hiddenState, from ``y[H,B,T]`` and ``h[H,B]``."""
+        Y = wrap(y.reshape(self.y_shape), self.y_labels)
+        if self.y_order:
+            Y = stripdims(Y, self.y_order)
+        return Y if nargout == 1 else (Y, wrap(h, self.state_labels))
+
+
+def prepare(arrays: tuple[Any, ...], DataFormat: str, ResetGateMode: str, Direction: str) -> Call:
+    """Check the five arrays of a call, and bring them to the sizes and the class inside."""
+    X, H0, weights, recurrentWeights, bias = arrays
+    x = require_format(X, DataFormat, "gru")
+    labels, shape = x.dims, x.shape
+    sizes = dict.fromkeys("SCBTU", 1)
+    for d, n in zip(labels, shape, strict=True):
+        sizes[d] *= n
+    if sizes["U"] != 1:
+        raise DlgruValueError(
+            identifier="dlgru:gru:unspecified",
+            function="gru",
+            argument="X",
+            came=describe(labels, shape),
+            expected="singleton U dimensions",
+            fix='label them, for instance dlarray(X, "CBT")',
+        )
+    C, B, T = sizes["S"] * sizes["C"], sizes["B"], sizes["T"]
+    values = [
+        x.value.reshape((C, B, T)),
+        *parameters(H0, weights, recurrentWeights, bias, C, B, ResetGateMode, Direction),
+    ]
+    for name, v in zip(ARRAYS, values, strict=True):
+        if type(v.data) is not type(values[0].data):
+            raise DlgruTypeError(
+                identifier="dlgru:gru:device",
+                function="gru",
+                argument=name,
+                came="on a device" if backend.is_device_array(v.data) else "on the host",
+                expected="all arrays where X is",
+            )
+    dtype = result_dtype(*[v.data.dtype for v in values])
+    values = [v if v.data.dtype == dtype else astype(v, dtype) for v in values]
+    kept = "".join(d for d in "BT" if d in labels)
+    y_labels = "C" + (kept or "U")
+    return Call(
+        values,
+        y_shape=(values[1].shape[0], *[sizes[d] for d in kept or "U"]),
+        y_labels=y_labels,
+        y_order=unlabelled_order(DataFormat, y_labels) if DataFormat else "",
+        state_labels="" if not labels_of(H0) else "CB" if "B" in labels else "CU",
+    )
 
 
 def outputs(nargout: Any) -> int:
     """How many outputs a call of gru asks for."""
     n = whole(nargout, "gru", "nargout")
-    if n > 2:
+    if not 0 <= n <= 2:
         raise DlgruValueError(
-            "Too many output arguments",
+            "Too many output arguments" if n > 2 else "",
             identifier="dlgru:gru:nargout",
             function="gru",
             argument="nargout",
@@ -37,7 +108,7 @@ def parameters(
     h = _initial_state(H0, B)
     W = _matrix(weights, "weights")
     R = _matrix(recurrentWeights, "recurrentWeights")
-    b = to_value(bias, "gru", "bias")
+    b = _vector(bias, "bias")
     ways = 2 if way == "bidirectional" else 1
     both = f", twice for Direction={way!r}" if ways == 2 else ""
     H, odd = divmod(h.shape[0], ways)
@@ -99,22 +170,46 @@ def _initial_state(H0: Any, B: int) -> Value:
 
 def _matrix(x: Any, argument: str) -> Value:
     value, labels = to_value(x, "gru", argument), labels_of(x)
-    if labels and "C" in labels and labels[0] != "C":
-        raise DlgruValueError(
-            identifier="dlgru:gru:labels",
-            function="gru",
-            argument=argument,
-            came=describe(labels, value.shape),
-            expected='labels "CU", or none',
-        )
+    if labels not in ("", "CU"):
+        raise _label_error(argument, labels, value.shape, 'labels "CU", or none')
     return value
+
+
+def _vector(x: Any, argument: str) -> Value:
+    value, labels = to_value(x, "gru", argument), labels_of(x)
+    if any(d != "C" and n != 1 for d, n in zip(labels, value.shape, strict=False)):
+        raise _label_error(argument, labels, value.shape, 'label "C", or none')
+    return value
+
+
+def _label_error(
+    argument: str, labels: str, shape: tuple[int, ...], expected: str
+) -> DlgruValueError:
+    return DlgruValueError(
+        identifier="dlgru:gru:labels",
+        function="gru",
+        argument=argument,
+        came=describe(labels, shape),
+        expected=expected,
+    )
 
 
 def lengths_of(given: Any, B: int, T: int) -> np.ndarray[Any, Any]:
     """Steps of each observation, as host integers."""
     raw = given.value.data if type(given) is DLArray else given
-    numbers = backend.to_host(raw).ravel() if hasattr(raw, "ravel") else np.asarray(list(raw))
-    lengths = np.array([whole(n, "gru", "SequenceLengths") for n in numbers], dtype=np.intp)
+    if hasattr(raw, "ravel"):
+        raw = backend.to_host(raw).ravel().tolist()
+    elif is_number(raw):
+        raw = [raw]
+    if not isinstance(raw, list | tuple | range):
+        raise DlgruTypeError(
+            identifier="dlgru:gru:lengths",
+            function="gru",
+            argument="SequenceLengths",
+            came=f"a {type(raw).__name__}",
+            expected=f"{B} whole numbers, one for each observation",
+        )
+    lengths = np.array([whole(n, "gru", "SequenceLengths") for n in raw], dtype=np.intp)
     if lengths.size != B or (lengths.size and (lengths.min() < 0 or lengths.max() > T)):
         raise DlgruValueError(
             identifier="dlgru:gru:lengths",

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlgru.backend import half_away, xp_of
+from dlgru.backend import REAL_OF, colmajor, half_away, xp_of
 from dlgru.op import keep, primitive
 from dlgru.ops.pairs import counted
 
 
 def _rounding(name: str, how: Any, doc: str) -> Any:
     def forward(X: Any) -> Any:
-        return how(counted(X))
+        x = counted(X)
+        if x.dtype not in REAL_OF:
+            return how(x)
+        # Both parts are rounded; their sum with 1j would make NaN out of an infinite part.
+        out = colmajor(xp_of(x), x.shape, x.dtype)
+        out.real, out.imag = how(x.real), how(x.imag)
+        return out
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc

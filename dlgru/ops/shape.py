@@ -17,7 +17,7 @@ from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
 from dlgru.op import primitive
-from dlgru.ops.sizes import dimension, whole_size
+from dlgru.ops.sizes import dimension, listed, whole_size
 
 
 @primitive("reshape")
@@ -125,6 +125,21 @@ def _(r: Any) -> Any:
     yield r(3, 4, 2, fmt="SSC"), [2, 1, 3]
 
 
+def _dimension_order(dimorder: Any, rank: int, function: str) -> list[int]:
+    """A permutation of the dimensions, counted from 0."""
+    numbers = listed(dimorder, function, "dimorder")
+    given = [dimension(d, function, "dimorder") for d in numbers]
+    if sorted(given) != list(range(len(given))) or len(given) < rank:
+        raise DlgruValueError(
+            identifier=f"dlgru:{function}:order",
+            function=function,
+            argument="dimorder",
+            came=str([d + 1 for d in given]),
+            expected=f"each of 1..n once, n at least {rank}",
+        )
+    return given
+
+
 @permute.door
 def _permute(X: Any, dimorder: Any) -> DLArray:
     """Exchange dimensions: dimension k of the result is dimension ``dimorder(k)`` of X.
@@ -146,15 +161,7 @@ def _permute(X: Any, dimorder: Any) -> DLArray:
     (2, 1, 3)
     """
     value, labels = to_value(X, "permute"), labels_of(X)
-    given = [dimension(d, "permute", "dimorder") for d in dimorder]
-    if sorted(given) != list(range(len(given))) or len(given) < value.data.ndim:
-        raise DlgruValueError(
-            identifier="dlgru:permute:order",
-            function="permute",
-            argument="dimorder",
-            came=str([d + 1 for d in given]),
-            expected=f"each of 1..n once, n at least {value.data.ndim}",
-        )
+    given = _dimension_order(dimorder, value.data.ndim, "permute")
     if labels:
         padded = labels + "U" * (len(given) - len(labels))
         if "".join(padded[d] for d in given) != padded:
@@ -182,11 +189,8 @@ def ipermute(X: Any, dimorder: Any) -> DLArray:
     >>> dl.ipermute(dl.permute(X, [2, 3, 1]), [2, 3, 1]).shape
     (2, 3)
     """
-    given = [dimension(d, "ipermute", "dimorder") for d in dimorder]
-    back: list[int] = [0] * len(given)
-    if sorted(given) == list(range(len(given))):
-        for at, d in enumerate(given):
-            back[d] = at
+    given = _dimension_order(dimorder, to_value(X, "ipermute").data.ndim, "ipermute")
+    back = [given.index(k) for k in range(len(given))]
     return permute(X, [b + 1 for b in back])  # type: ignore[no-any-return]
 
 

@@ -4,25 +4,72 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru import backend
+from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import ORDER, positions
+
+
+def real_number(x: Any, function: str, argument: str) -> float:
+    """A real number given as a Python number or a one-element array."""
+    value = _as_float(x)
+    if value is None:
+        raise DlgruTypeError(
+            identifier=f"dlgru:{function}:number",
+            function=function,
+            argument=argument,
+            came=_came(x),
+            expected="a real number",
+        )
+    return value
 
 
 def whole(x: Any, function: str, argument: str) -> int:
     """A whole number given as int, whole-valued float or one-element array."""
-    try:
-        value = float(x)
-    except (TypeError, ValueError):
-        value = None
-    if isinstance(x, str | bytes) or value is None or value != int(value):
+    value = _as_float(x)
+    if value is None or not value.is_integer():
         raise DlgruTypeError(
             identifier=f"dlgru:{function}:whole",
             function=function,
             argument=argument,
-            came=repr(x) if isinstance(x, str | int | float) else f"a {type(x).__name__}",
+            came=_came(x),
             expected="a whole number",
         )
     return int(value)
+
+
+def _as_float(x: Any) -> float | None:
+    """`x` as a float; None if it is no real number."""
+    if isinstance(x, str | bytes) or getattr(getattr(x, "dtype", None), "kind", "") == "c":
+        return None
+    try:
+        return float(x)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _came(x: Any) -> str:
+    if isinstance(x, str | float) or (isinstance(x, int) and abs(x) < 10**20):
+        return repr(x)
+    if getattr(x, "shape", ()) != ():
+        return f"a {size_text(x.shape)} array"
+    return f"a {type(x).__name__}"
+
+
+def listed(x: Any, function: str, argument: str) -> list[Any]:
+    """The elements of a list, tuple or range, or of an array column by column."""
+    if isinstance(x, list | tuple | range):
+        return list(x)
+    data = getattr(x, "_dlgru_raw", lambda: x)()
+    if not hasattr(data, "ravel") or not hasattr(data, "ndim"):
+        raise DlgruTypeError(
+            identifier=f"dlgru:{function}:list",
+            function=function,
+            argument=argument,
+            came=_came(x),
+            expected="a list of numbers",
+        )
+    elements: list[Any] = backend.to_host(data).ravel(order="F").tolist()
+    return elements
 
 
 def whole_size(x: Any, function: str, argument: str) -> int:
@@ -60,7 +107,7 @@ def axes_of(dim: Any, labels: str, shape: tuple[int, ...], function: str) -> tup
             return tuple(range(len(shape)))
         return _axes_of_labels(dim, labels, function)
     if isinstance(dim, list | tuple | range) or getattr(dim, "shape", ()) not in ((), (1, 1)):
-        items = dim if isinstance(dim, list | tuple | range) else _numbers(dim)
+        items = listed(dim, function, "dim")
         axes = [axes_of(d, labels, shape, function) for d in items]
         flat = [a for several in axes for a in several]
         if len(set(flat)) != len(flat):
@@ -74,12 +121,6 @@ def axes_of(dim: Any, labels: str, shape: tuple[int, ...], function: str) -> tup
         return tuple(sorted(flat))
     axis = dimension(dim, function)
     return (axis,) if axis < len(shape) else ()
-
-
-def _numbers(dim: Any) -> list[float]:
-    data = getattr(dim, "value", dim)
-    data = getattr(data, "data", data) if not hasattr(data, "ravel") else data
-    return [float(x) for x in data.ravel()]
 
 
 def _axes_of_labels(dim: str, labels: str, function: str) -> tuple[int, ...]:

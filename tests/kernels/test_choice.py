@@ -14,7 +14,7 @@ from gru_cases import forward, make
 import dlgru.kernels
 from dlgru.backend import double, single
 from dlgru.errors import DlgruTypeError, DlgruValueError
-from dlgru.kernels import choice, plain
+from dlgru.kernels import choice, extension, plain
 from dlgru.kernels.interface import choose, use_engine, why
 from dlgru.kernels.spec import Spec
 
@@ -64,9 +64,24 @@ def test_a_forced_engine_that_refuses_says_why(engines: list[Any]) -> None:
 
 
 def test_an_engine_that_does_not_exist_cannot_be_forced() -> None:
-    with pytest.raises(DlgruValueError, match=r'"native".*"plain".*no compiled engine') as raised:
-        with use_engine("native"):
-            pass
+    with (
+        pytest.raises(DlgruValueError, match=r'"quantum".*"plain"') as raised,
+        use_engine("quantum"),
+    ):
+        pass
+    assert raised.value.identifier == "dlgru:kernels:noSuchEngine"
+
+
+def test_forcing_an_engine_that_was_not_built_says_how_to_build_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "ENGINES", (plain,))
+    monkeypatch.setattr(choice.extension, "absence", "nobody compiled it")
+    with (
+        pytest.raises(DlgruValueError, match=r"nobody compiled it.*--force-reinstall") as raised,
+        use_engine("native"),
+    ):
+        pass
     assert raised.value.identifier == "dlgru:kernels:noSuchEngine"
 
 
@@ -87,15 +102,17 @@ def test_the_forced_engine_computes(engines: list[Any], monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [("plain", "ok"), ("native", "DlgruValueError There is no such engine"), ("", "ok")],
+    [("plain", "ok"), ("quantum", "DlgruValueError There is no such engine"), ("", "ok")],
 )
 def test_the_environment_forces_an_engine(value: str, code: str) -> None:
     script = """
+import os
 from dlgru.backend import single
-from dlgru.kernels.interface import choose, why
+from dlgru.kernels.interface import ENGINES, choose, why
 from dlgru.kernels.spec import Spec
 try:
-    assert choose(Spec(1, 1, 1, 1, single)).NAME == "plain"
+    chosen = choose(Spec(1, 1, 1, 1, single)).NAME
+    assert chosen == (os.environ["DLGRU_ENGINE"] or ENGINES[0].NAME), chosen
 except Exception as e:
     print(type(e).__name__, e)
 else:
@@ -176,13 +193,48 @@ def test_why_gives_the_choice_and_every_reason(engines: list[Any]) -> None:
     assert repr(answer) == str(answer)
 
 
-def test_why_is_honest_about_what_is_not_there() -> None:
+def test_why_lists_the_engines_and_says_that_there_is_none_for_the_gpu() -> None:
     for answer in (dlgru.kernels.why(), why(SPEC), why(SPEC, dtype=double)):
-        assert "no compiled engine and no GPU engine is part of this version" in answer
+        assert "no GPU engine is part of this version" in answer
     assert "plain: part of this version" in why()
-    assert ", double: plain" in why(SPEC, dtype=double)
-    assert ": no engine" in why(SPEC, traces=True)
-    assert ": plain" in why(SPEC, direction="bidirectional")
+    with use_engine("plain"):
+        assert ", double: plain" in why(SPEC, dtype=double)
+        assert ": no engine" in why(SPEC, traces=True)
+        assert ": plain" in why(SPEC, direction="bidirectional")
+
+
+def test_why_says_that_the_compiled_engine_is_absent_and_how_to_mend_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extension, "native", None)
+    monkeypatch.setattr(extension, "absence", "nobody compiled it")
+    for answer in (why(), why(SPEC)):
+        assert "no compiled engine: nobody compiled it\n" in answer
+        assert "\n  pip install --force-reinstall --no-cache-dir --no-deps .\n" in answer
+        assert "DLGRU_REQUIRE_NATIVE=1" in answer
+
+
+def test_why_says_what_the_compiled_engine_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = types.SimpleNamespace(instruction_set=lambda: 1, threads=lambda: 3)
+    monkeypatch.setattr(extension, "native", compiled)
+    assert "native runs AVX2 kernels, on at most 3 threads now\n" in why()
+    assert "no compiled engine" not in why()
+
+
+def test_the_reason_for_an_absent_extension_is_the_true_one(tmp_path: Path) -> None:
+    module, reason = extension._load("dlgru._nothing_of_this_name")
+    assert module is None
+    assert reason == "no C compiler was found when dlgru was installed, or compiling failed"
+    (tmp_path / "broken_one.py").write_text("import nothing_of_this_name_either")
+    (tmp_path / "broken_two.py").write_text("raise ImportError('undefined symbol: foo')")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        one, two = extension._load("broken_one"), extension._load("broken_two")
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert one[0] is two[0] is None
+    assert one[1].startswith("it was built but cannot be loaded: No module named 'nothing_of")
+    assert two[1] == "it was built but cannot be loaded: undefined symbol: foo"
 
 
 def test_why_names_a_field_that_is_missing_or_not_there() -> None:

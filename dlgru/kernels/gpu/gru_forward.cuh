@@ -1,0 +1,114 @@
+// A GRU forward over a whole sequence in one launch: weights in registers, the state in shared memory.
+//
+//   r = g(xr + Rr·h')   z = g(xz + Rz·h')        x: the product W·x, biases and `inner` added here
+//   n = s(xn + r∘(Rn·h' + bn))                   BEFORE = false
+//   n = s(xn + Rn·(r∘h'))                        BEFORE = true
+//   h = n + z∘(h' - n)
+//
+// A group of blocks walks ROWS observations through all steps. Groups never meet, because the
+// observations of a batch are independent, so any number of them may be launched.
+//
+// A step past the end of an observation changes nothing and gives zeros; what it was given, NaN
+// included, is computed with and thrown away by selection.
+#pragma once
+#include "activations.cuh"
+#include "exchange.cuh"
+
+template <typename real>
+struct ForwardArguments {
+  const real* gx;       // [3H,B,T]  W·x
+  const real* R;        // [3·UNITS,UNITS]  columns `R_column` apart
+  const real* b;        // [3H] or [6H] or null
+  const real* h0;       // [H,B]     columns `h0_column` apart
+  const real* inner;    // [3H,B] or [3H,B,T] or null, by its steps
+  const int* lengths;   // [B] or null
+  real* y;              // [H,B,T]
+  real* last;           // [H,B]
+  real* gates;          // [4H,B,T] r, z, n, Rn·h' + bn; BEFORE: [3H,B,T]; or null
+  real* mailboxes;      // GROUP: room for the exchanged memory, one a group
+  unsigned* counters;   // GROUP: zeros, one a group
+  long long R_column, h0_column, inner_column, inner_step;
+  int T, B, H, first;   // the first observation of this launch
+  int reversed, biases, gate, act;
+};
+
+// What reaches a step's gates from outside the recurrence.
+template <typename real, bool BEFORE>
+struct Outside {
+  real r, z, n, hidden;
+  DL_DEVICE void fetch(const ForwardArguments<real>& a, int b, int u, int t) {
+    const int H = a.H;
+    const real* x = a.gx + (static_cast<long long>(t) * a.B + b) * 3 * H + u;
+    r = x[0], z = x[H], n = x[2 * H], hidden = 0;
+    if (a.biases > 0) r += a.b[u], z += a.b[H + u], n += a.b[2 * H + u];
+    if (a.biases == 6) r += a.b[3 * H + u], z += a.b[4 * H + u], hidden = a.b[5 * H + u];
+    if (a.inner) {
+      const real* inner = a.inner + b * a.inner_column + t * a.inner_step + u;
+      r += inner[0], z += inner[H];
+      (BEFORE ? n : hidden) += inner[2 * H];
+    }
+  }
+};
+
+template <Way WAY, typename real, int UNITS, int BLOCKS, int ROWS, int THREADS, bool BEFORE>
+DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
+  using T_ = Tile<real, UNITS, BLOCKS, ROWS, THREADS>;
+  using Meeting = Exchange<T_, WAY>;
+  constexpr int VECTOR = T_::VECTOR, GATES = BEFORE ? 3 : 4;
+  constexpr int OPENED = 2 * VECTOR;  // r∘h' of BEFORE stands behind the two states
+  DL_SHARED(real, shared);
+  const int group = dl_block() / BLOCKS, T = a.T, H = a.H;
+  Meeting meeting(a.mailboxes, a.counters, group, (BEFORE ? 3 : 2) * VECTOR);
+  const Place<T_> here(Meeting::block(), group, a);
+
+  real w[T_::PER_TEAM][3][T_::QUADS * 4];
+  load_weights<T_, true>(w, a.R, a.R_column, here);
+
+  real h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : real(0);
+  if (here.finishes) meeting.put(shared, here.at(), h);
+  meeting.arrive();
+  Outside<real, BEFORE> outside = {};
+  if (here.mine) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
+  meeting.wait(shared, 0, VECTOR);
+
+  for (int step = 0; step < T; step++) {
+    real Rh[BEFORE ? 2 : 3] = {};
+    multiply<T_, 0, BEFORE ? 2 : 3, SAME_VECTOR>(Rh, w, shared + (step & 1) * VECTOR, Lane<T_>(0));
+    // Worked out again in every step: registers are what this kernel is short of.
+    const Place<T_> me(Meeting::block(), group, a);
+    int t = a.reversed ? T - 1 - step : step;
+    dl_fresh(t);
+    const int next = ((step + 1) & 1) * VECTOR;
+    const real r = gate_value(a.gate, outside.r + Rh[0]);
+    const real z = gate_value(a.gate, outside.z + Rh[1]);
+    real hidden = 0, n;
+    if constexpr (BEFORE) {
+      if (me.finishes) meeting.put(shared, OPENED + me.at(), r * h);
+      meeting.arrive();
+      meeting.wait(shared, OPENED, VECTOR);
+      real Rn[1] = {};
+      multiply<T_, 2, 1, SAME_VECTOR>(Rn, w, shared + OPENED, Lane<T_>(0));
+      n = state_value(a.act, outside.n + Rn[0]);
+    } else {
+      hidden = Rh[2] + outside.hidden;
+      n = state_value(a.act, outside.n + r * hidden);
+    }
+    const bool running = me.mine && t < (a.lengths ? a.lengths[me.b] : T);
+    if (running) h = n + z * (h - n);
+    if (me.finishes) meeting.put(shared, next + me.at(), h);
+    meeting.arrive();
+    if (me.mine) {  // results, and the next step's inputs, while the others finish
+      const long long o = static_cast<long long>(t) * a.B + me.b;
+      a.y[o * H + me.unit] = running ? h : real(0);
+      if (a.gates && running) {
+        real* g = a.gates + o * GATES * H + me.unit;
+        g[0] = r, g[H] = z, g[2 * H] = n;
+        if constexpr (!BEFORE) g[3 * H] = hidden;
+      }
+      if (step + 1 < T) outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);
+    }
+    meeting.wait(shared, next, VECTOR);
+  }
+  const Place<T_> me(Meeting::block(), group, a);
+  if (me.mine) a.last[static_cast<long long>(me.b) * H + me.unit] = h;
+}

@@ -1,0 +1,156 @@
+"""The native engine: a whole GRU in C, for NumPy's single and double arrays.
+
+The C code is the optional extension ``dlgru._native``, whose sources stand in ``native/``.
+This module tells it what to compute and keeps, between a forward and a backward run,
+what the backward run needs.  Where the extension is missing, `PRESENT` is False and the
+engine is not offered.
+
+Results do not depend on the number of threads, nor on how a sequence is cut into calls:
+sums run in one order whatever the sizes (see ``native/tiles.h``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlgru.backend import RawArray, double, single
+from dlgru.errors import DlgruValueError
+from dlgru.kernels import extension
+from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
+
+NAME = "native"
+
+_native: Any = extension.native
+PRESENT = _native is not None
+
+
+def accepts(spec: Spec) -> bool | str:
+    """Return True, or the reason why this spec is not one for this engine."""
+    if not PRESENT:
+        return f"this installation lacks it: {extension.absence}"
+    for field, allowed in _ALLOWED.items():
+        value = getattr(spec, field)
+        if value not in allowed:
+            return f"{field}={value!r} is not one of {', '.join(map(repr, allowed))}"
+    if spec.reset == "before" and spec.bias == 6:
+        return "a recurrent bias (bias=6) has no meaning with reset='before'"
+    return True
+
+
+_ALLOWED: dict[str, tuple[Any, ...]] = {
+    "dtype": (single, double),
+    "device": ("cpu",),
+    "cell": ("gru",),
+    "rows_w": ("rzn",),
+    "rows_r": ("rzn",),
+    "reset": ("after", "before"),
+    "gate": ("sigmoid", "hard-sigmoid"),
+    "act": ("tanh", "softsign", "relu"),
+    "bias": (0, 3, 6),
+    "direction": ("forward", "backward"),
+    "inner": (0,),
+    "hmask": (0,),
+    "nmask": (0,),
+    "zmask": (0,),
+    "traces": (False,),
+    "save": ("none", "gates", "y"),
+    "truncate": (0,),
+    "precision": ("strict",),
+}
+
+# Products a second in single by one thread: baseline, AVX2, AVX-512.
+_SPEED = (40e9, 90e9, 180e9)
+
+
+def cost(spec: Spec) -> float:
+    """Estimate the seconds of a forward run: calls, products, gates."""
+    rows = spec.T * spec.B
+    wide = 1 if spec.dtype == single else 2
+    products = 6.0 * rows * spec.H * (spec.C + spec.H)
+    return 1e-6 + wide * (products / _SPEED[_native.instruction_set()] + 1e-9 * rows * spec.H)
+
+
+def quick(
+    x: RawArray, h0: RawArray, W: RawArray, R: RawArray, b: RawArray
+) -> tuple[RawArray, RawArray] | None:
+    """Take one time step of one observation of the default GRU; None where that is not asked."""
+    return None
+
+
+if PRESENT:
+    quick = _native.quick
+
+
+@dataclass(slots=True)
+class Reserve:
+    """What the backward run needs of a forward run; read-only until it is spent."""
+
+    spec: Spec
+    inputs: tuple[Any, ...]  # the first arguments of both calls
+    y: RawArray
+    gates: RawArray  # 4·T·B·H values (3 with "before") in the kernels' order; None: computed again
+    instruction_set: int  # which fixes that order
+    spent: bool = False
+
+
+def _mode(spec: Spec) -> int:
+    """Put the options into the number that the extension reads."""
+    return (
+        1 * (spec.reset == "before")
+        + 2 * (spec.direction == "backward")
+        + 4 * _ALLOWED["gate"].index(spec.gate)
+        + 8 * _ALLOWED["act"].index(spec.act)
+        + 32 * (spec.save == "gates")
+    )
+
+
+def forward(
+    spec: Spec,
+    x: RawArray,
+    state: State,
+    W: RawArray,
+    R: RawArray,
+    b: RawArray | None,
+    extra: Extra,
+) -> Out:
+    """Run a GRU over a sequence in one direction."""
+    lengths = np.array(extra.lengths, np.intp) if spec.lengths else None
+    inputs = (x, state[0], W, R, b if spec.bias else None, lengths, _mode(spec))
+    y, last, gates, instruction_set = _native.forward(*inputs)
+    if spec.save == "none":
+        return Out(y, (last,), (), None)
+    return Out(y, (last,), (), Reserve(spec, inputs, y, gates, instruction_set))
+
+
+def backward(
+    reserve: Reserve,
+    dy: RawArray | None,
+    dlast: State | None,
+    dtraces: tuple[RawArray, ...] | None,
+    needs: Needs,
+    keep: bool = True,
+) -> Grads:
+    """Run a GRU back over a sequence: gradients of what `needs` names."""
+    if reserve.spent:
+        raise DlgruValueError(
+            "The reserve of this run is spent",
+            identifier="dlgru:kernels:spentReserve",
+            function="backward",
+            fix="keep it with keep=True in the first backward run",
+        )
+    wanted = sum(1 << k for k, need in enumerate(needs[:5]) if need)
+    dx, dh0, dW, dR, db = _native.backward(
+        *reserve.inputs,
+        reserve.y,
+        reserve.gates,
+        dy,
+        None if dlast is None else dlast[0],
+        wanted,
+        reserve.instruction_set,
+    )
+    if not keep:
+        reserve.spent, reserve.gates = True, None
+    return Grads(dx, None if dh0 is None else (dh0,), dW, dR, db, None)

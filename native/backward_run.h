@@ -1,0 +1,258 @@
+/* The walk of a backward run, as each of its parts does it. */
+#ifndef DLGRU_BACKWARD_RUN_H
+#define DLGRU_BACKWARD_RUN_H
+
+#include "backward.h"
+#include "forward_run.h"
+
+typedef struct {
+    backward_weights weights;
+    chunk chunk;
+    forward_weights again; /* to rebuild gates */
+    forward_rows rows[DLGRU_MAX_PARTS];
+    real *spare[DLGRU_MAX_PARTS];  /* where states go that are known already */
+    real *packed[DLGRU_MAX_PARTS]; /* blocks of units of the left side of weight gradients */
+} backward_memory;
+
+/* Groups of hidden units of one part, and the panels in them. */
+static range groups_for(const dlgru_run *run, int part, int parts) {
+    const ptrdiff_t groups = groups_of(panels_of(run->H), widest(run->B));
+    if (!run->by_units) return (range){0, groups};
+    return (range){share(groups, part, parts), share(groups, part + 1, parts)};
+}
+
+static range panels_in(const dlgru_run *run, range groups) {
+    const ptrdiff_t panels = panels_of(run->H);
+    const ptrdiff_t most = widest(run->B);
+    return (range){group_start(panels, most, groups.first), group_start(panels, most, groups.end)};
+}
+
+/* Blocks of units of dW, then of dR, that one part sums up. */
+static range gradient_blocks(const dlgru_run *run, int part, int parts) {
+    const ptrdiff_t blocks = (run->dW ? blocks_of(run->C) : 0) + (run->dR ? blocks_of(run->H) : 0);
+    return (range){share(blocks, part, parts), share(blocks, part + 1, parts)};
+}
+
+static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory *m) {
+    cursor c = {run->memory, 0};
+    lay_out_backward_weights(run, &c, &m->weights);
+    lay_out_chunk(run, &c, &m->chunk, backward_chunk_rows(run));
+    if (!run->gates) lay_out_weights(run, &c, &m->again);
+    for (int part = 0; part < parts; part++) {
+        const range groups = groups_for(run, part, parts), panels = panels_in(run, groups);
+        const range blocks = gradient_blocks(run, part, parts);
+        m->packed[part] = piece(&c, (size_t)((blocks.end - blocks.first) * ROWS * ROWS_AT_ONCE) * sizeof(real));
+        if (run->gates) continue;
+        lay_out_rows(&c, &m->rows[part], m->chunk.most, panels.end - panels.first);
+        m->spare[part] = piece(&c, (size_t)run->H * sizeof(real));
+    }
+    return c.used;
+}
+
+static size_t backward_bytes(const dlgru_run *run, int parts) {
+    backward_memory m;
+    return lay_out_backward(run, parts, &m);
+}
+
+/* Rebuilds the gates of a part's rows of a chunk, all steps at once: every state is known. */
+static void gates_again(const dlgru_run *run, const backward_memory *m, ptrdiff_t s0, ptrdiff_t s1, range places,
+                        range panels, int part, int parts) {
+    const chunk *c = &m->chunk;
+    forward_rows r = m->rows[part];
+    dlgru_run saving = *run;
+    saving.gates = c->gates;
+    ptrdiff_t rows = 0, first = 0;
+    for (ptrdiff_t s = s0; s < s1; s++) {
+        const ptrdiff_t t = time_of(run, s), n = running(run, places, t);
+        const ptrdiff_t row = first + smaller(places.first, running(run, (range){0, run->B}, t));
+        for (ptrdiff_t i = 0; i < n; i++, rows++) {
+            r.x[rows] = c->x[row + i], r.from[rows] = c->from[row + i];
+            r.saved[rows] = c->saved[row + i], r.to[rows] = m->spare[part];
+        }
+        first += running(run, (range){0, run->B}, t);
+    }
+    input_product(&saving, &m->again, &r, rows, panels);
+    if (!run->before) {
+        step_after(&saving, &m->again, &r, rows, 0, rows, panels, 0);
+        return;
+    }
+    /* r∘h needs a place for each row: as many rows at a time as there are observations. */
+    const ptrdiff_t most = places.end - places.first;
+    for (ptrdiff_t row = 0; row < rows; row += most) {
+        const ptrdiff_t n = smaller(most, rows - row);
+        forward_rows some = r;
+        some.from += row, some.to += row, some.saved += row;
+        step_before(&saving, &m->again, &some, n, places.first, row, rows, panels, part, parts);
+    }
+}
+
+/* One step of a part: its places, and of them its panels. */
+static void step_back(const dlgru_run *run, const backward_memory *m, ptrdiff_t t, ptrdiff_t first, range places,
+                      range groups, range panels, int part, int parts) {
+    const backward_weights *w = &m->weights;
+    const chunk *c = &m->chunk;
+    const ptrdiff_t H = run->H, n = running(run, places, t), row = first + (n ? places.first : 0);
+    const real *dy_rows[64];
+    real *carry = w->carry + places.first * w->padded;
+    for (int second = 0; second <= run->before; second++) {
+        slope_operands o = {.next_carry = w->padded, .H = H};
+        const slope_function slopes = second         ? sloping_opened[run->gate]
+                                      : run->before ? sloping_before[run->gate][run->act]
+                                                    : sloping_after[run->gate][run->act];
+        for (ptrdiff_t i = 0; i < n; i += 64) {
+            const ptrdiff_t some = smaller(64, n - i);
+            for (ptrdiff_t k = 0; run->dy.data && k < some; k++)
+                dy_rows[k] = input_row(&run->dy, t, observation(run, places.first + i + k));
+            o.saved = (const real *const *)c->saved + row + i, o.from = c->from + row + i;
+            o.dy = run->dy.data ? dy_rows : NULL;
+            o.d = c->d_rows + row + i, o.carry = carry + i * w->padded;
+            if (second) {
+                o.d_opened = w->d_opened + (places.first + i) * w->padded;
+                o.opened = c->opened_rows + row + i;
+            }
+            for (ptrdiff_t p = panels.first; p < panels.end; p++) {
+                o.unit = p * LANES;
+                o.lanes = smaller(LANES, H - o.unit);
+                slopes((int)some, &o);
+            }
+        }
+        if (run->by_units) meet(run, part, parts);
+        if (!run->before)
+            carry_on(w, H, widest(run->B), groups, n, 3 * H, c->d_rows + row, 0, w->R, carry, carry);
+        else if (second)
+            carry_on(w, H, widest(run->B), groups, n, 2 * H, c->d_rows + row, 0, w->R, carry, carry);
+        else
+            carry_on(w, H, widest(run->B), groups, n, H, c->d_rows + row, 2 * H, w->R_n, NULL,
+                     w->d_opened + places.first * w->padded);
+    }
+}
+
+/* The chunk's share of the gradients that gather over rows. */
+static void gather(const dlgru_run *run, const backward_memory *m, ptrdiff_t rows, int started, int part, int parts) {
+    const chunk *c = &m->chunk;
+    const ptrdiff_t H = run->H, C = run->C, kinds = saved_of(run), blocks_W = run->dW ? blocks_of(C) : 0;
+    const range blocks = gradient_blocks(run, part, parts);
+    const real *of_W = c->d + (kinds - 3) * H;
+    real *packed = m->packed[part];
+    if (run->dx)
+        gradient_of_x(run, &m->weights, c, (range){share(rows, part, parts), share(rows, part + 1, parts)});
+    if (run->db) {
+        const ptrdiff_t vectors = panels_of(kinds * H);
+        const ptrdiff_t first = share(vectors, part, parts) * LANES;
+        add_columns(c->d, c->next, rows, first, smaller(kinds * H, share(vectors, part + 1, parts) * LANES), m->weights.db);
+    }
+    if (run->dW && blocks.first < blocks_W) {
+        const gradient g = {.left = c->x, .right = of_W, .next_right = c->next, .units = C, .columns = 3 * H,
+                            .to = run->dW, .next_to = 3 * H, .started = started};
+        add_gradient(&g, rows, blocks.first, smaller(blocks.end, blocks_W), packed);
+    }
+    if (run->dR && blocks.end > blocks_W) {
+        gradient g = {.left = c->from, .right = c->d, .next_right = c->next, .units = H, .columns = 3 * H,
+                      .to = run->dR, .next_to = 3 * H, .turned = run->before ? 0 : H, .started = started};
+        const ptrdiff_t first = larger(blocks.first - blocks_W, 0), end = blocks.end - blocks_W;
+        if (run->before) {
+            g.columns = 2 * H;
+            add_gradient(&g, rows, first, end, packed);
+            g.left = (const real *const *)c->opened_rows;
+            g.right = c->d + 2 * H, g.to = (real *)run->dR + 2 * H, g.columns = H;
+        }
+        add_gradient(&g, rows, first, end, packed);
+    }
+}
+
+/* What is left when the walk is over. */
+static void finish_gradients(const dlgru_run *run, const backward_memory *m) {
+    const ptrdiff_t H = run->H, C = run->C;
+    if (run->dh0)
+        for (ptrdiff_t i = 0; i < run->B; i++)
+            memcpy((real *)run->dh0 + observation(run, i) * H, m->weights.carry + i * m->weights.padded, (size_t)H * sizeof(real));
+    if (run->db) {
+        const real *sum = m->weights.db;
+        memcpy(run->db, sum + (saved_of(run) - 3) * H, (size_t)(3 * H) * sizeof(real));
+        if (run->biases == 6) {
+            memcpy((real *)run->db + 3 * H, sum + H, (size_t)(2 * H) * sizeof(real));
+            memcpy((real *)run->db + 5 * H, sum, (size_t)H * sizeof(real));
+        }
+    }
+    if (run->dx && run->lengths)
+        for (ptrdiff_t b = 0; b < run->B; b++)
+            for (ptrdiff_t t = run->lengths[b]; t < run->T; t++)
+                memset((real *)run->dx + (t * run->B + b) * C, 0, (size_t)C * sizeof(real));
+}
+
+/* Packs a part's share and sets the sums to what they start from. */
+static void start_back(const dlgru_run *run, const backward_memory *m, int part, int parts) {
+    const backward_weights *w = &m->weights;
+    const ptrdiff_t H = run->H, groups_R = groups_of(panels_of(H), widest(run->B));
+    const ptrdiff_t groups_W = groups_of(panels_of(run->C), 3);
+    pack_groups(run, w, (range){share(groups_R, part, parts), share(groups_R, part + 1, parts)}, 0);
+    if (run->dx) pack_groups(run, w, (range){share(groups_W, part, parts), share(groups_W, part + 1, parts)}, 1);
+    if (!run->gates)
+        pack_weights(run, &m->again, share_of_panels(run, part, parts));
+    for (ptrdiff_t i = share(run->B, part, parts); i < share(run->B, part + 1, parts); i++) {
+        real *carry = w->carry + i * w->padded;
+        memset(carry, 0, (size_t)w->padded * sizeof(real));
+        if (run->dlast.data)
+            memcpy(carry, (const real *)run->dlast.data + observation(run, i) * run->dlast.next, (size_t)H * sizeof(real));
+    }
+    if (part == 0 && run->db) memset(w->db, 0, (size_t)(saved_of(run) * H) * sizeof(real));
+    /* No row may ever run: then the gradients of weights are zeros. */
+    if (part == 0 && run->active && !run->active[0]) {
+        if (run->dW) memset(run->dW, 0, (size_t)(3 * H * run->C) * sizeof(real));
+        if (run->dR) memset(run->dR, 0, (size_t)(3 * H * H) * sizeof(real));
+    }
+}
+
+/* Fills the table of rows for steps s0 … s1-1; returns their number. */
+static ptrdiff_t table(const dlgru_run *run, chunk *c, ptrdiff_t s0, ptrdiff_t s1) {
+    const ptrdiff_t H = run->H, kinds = saved_of(run);
+    const range all = {0, run->B};
+    ptrdiff_t rows = 0;
+    for (ptrdiff_t s = s0; s < s1; s++) {
+        const ptrdiff_t t = time_of(run, s), n = running(run, all, t);
+        for (ptrdiff_t i = 0; i < n; i++, rows++) {
+            const ptrdiff_t b = observation(run, i), row = t * run->B + b;
+            c->x[rows] = input_row(&run->x, t, b);
+            c->from[rows] = state_before(run, t, b);
+            c->dx[rows] = run->dx ? (real *)run->dx + row * run->C : NULL;
+            c->saved[rows] = run->gates ? (real *)run->gates + row * kinds * H : c->gates + rows * kinds * H;
+            c->d_rows[rows] = c->d + rows * c->next;
+            c->opened_rows[rows] = run->before ? c->opened + rows * H : NULL;
+        }
+    }
+    return rows;
+}
+
+static void backward_part(void *job, int part, int parts) {
+    const dlgru_run *run = job;
+    backward_memory m;
+    lay_out_backward(run, parts, &m);
+    const range places = places_of(run, part, parts), groups = groups_for(run, part, parts);
+    const range panels = panels_in(run, groups), all = {0, run->B};
+    int started = 0;
+    start_back(run, &m, part, parts);
+    for (ptrdiff_t s1 = run->T, s0; s1 > 0; s1 = s0) {
+        ptrdiff_t rows = 0, n;
+        for (s0 = s1; s0 > 0; s0--) {
+            n = running(run, all, time_of(run, s0 - 1));
+            if (s0 < s1 && rows + n > m.chunk.most) break;
+            rows += n;
+        }
+        if (part == 0) table(run, &m.chunk, s0, s1);
+        meet(run, part, parts);
+        if (!run->gates) gates_again(run, &m, s0, s1, places, panels, part, parts);
+        ptrdiff_t first = rows;
+        for (ptrdiff_t s = s1 - 1; s >= s0; s--) {
+            const ptrdiff_t t = time_of(run, s);
+            first -= running(run, all, t);
+            step_back(run, &m, t, first, places, groups, panels, part, parts);
+        }
+        meet(run, part, parts);
+        if (rows) gather(run, &m, rows, started, part, parts);
+        started = started || rows;
+        meet(run, part, parts);
+    }
+    if (part == 0) finish_gradients(run, &m);
+}
+
+#endif

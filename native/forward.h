@@ -1,0 +1,277 @@
+/* Forward: in each chunk of time one input product for all its rows, then step by step the
+   recurrent product and the gates, tile by tile, so that sums never leave the first cache. */
+#ifndef DLGRU_FORWARD_H
+#define DLGRU_FORWARD_H
+
+#include "gates.h"
+#include "pack.h"
+#include "places.h"
+#include "tiles.h"
+
+/* With so few rows reading the weights in place costs less than packing them. */
+enum { IN_PLACE_ROWS = 4 };
+
+/* Panels whose products a single row forms at once, and whose gates hide each other's latency. */
+enum { ABREAST_PANELS = 4 };
+
+typedef struct {
+    int packed, gates; /* gates in R's panels: 3, or r and z alone where n comes later */
+    int abreast;       /* panels of R that lie side by side, as [k][panel][gate][lane] */
+    real *W, *R;       /* panels; if not packed, only a last one that is not full */
+    real *R_n;         /* before: groups of up to three vectors of n's rows */
+    real *bias;        /* [panel][gate][lane] */
+    real *bias_hidden; /* [panel][lane], added to R·h of n */
+    real *opened, *update;
+    ptrdiff_t padded; /* H in whole vectors */
+} forward_weights;
+
+/* What one part works with while it walks. */
+typedef struct {
+    real *input; /* W·x + b as [panel][row][gate][lane] */
+    const real **x;
+    const real **from;
+    real **to, **saved;
+    ptrdiff_t most; /* rows at most */
+} forward_rows;
+
+/* Rows of a chunk: what fits in 384 KiB, or, where weights do not stay in the second cache, so
+   many that reading the weights is paid for. */
+static ptrdiff_t chunk_rows(const dlgru_run *run, ptrdiff_t panels) {
+    const ptrdiff_t H = run->H, row = larger(panels, 1) * 3 * LANES * (ptrdiff_t)sizeof(real);
+    const ptrdiff_t fitting = 384 * 1024 / row;
+    const int heavy = 3 * H * (run->C + H) * (ptrdiff_t)sizeof(real) > 768 * 1024;
+    return larger(fitting, heavy ? 128 : 1);
+}
+
+static void lay_out_weights(const dlgru_run *run, cursor *c, forward_weights *w) {
+    const ptrdiff_t panels = panels_of(run->H), full = run->H / LANES;
+    w->packed = run->T * run->B > IN_PLACE_ROWS;
+    w->gates = run->before ? 2 : 3;
+    w->abreast = run->B == 1 && w->packed && !run->before ? ABREAST_PANELS : 1;
+    w->padded = panels * LANES;
+    const size_t panel = LANES * sizeof(real), kept = (size_t)(w->packed ? panels : panels - full);
+    w->W = piece(c, kept * 3 * (size_t)run->C * panel);
+    w->R = piece(c, kept * (size_t)w->gates * (size_t)run->H * panel);
+    w->R_n = run->before ? piece(c, kept * (size_t)run->H * panel) : NULL;
+    w->bias = piece(c, (size_t)panels * 3 * panel);
+    w->bias_hidden = piece(c, (size_t)panels * panel);
+    w->opened = run->before ? piece(c, (size_t)(run->B * w->padded) * sizeof(real)) : NULL;
+    w->update = run->before ? piece(c, (size_t)(run->B * w->padded) * sizeof(real)) : NULL;
+}
+
+static void lay_out_rows(cursor *c, forward_rows *r, ptrdiff_t rows, ptrdiff_t panels) {
+    r->most = rows;
+    r->input = piece(c, (size_t)(rows * panels * 3 * LANES) * sizeof(real));
+    r->x = piece(c, (size_t)rows * sizeof(real *));
+    r->from = piece(c, (size_t)rows * sizeof(real *));
+    r->to = piece(c, (size_t)rows * sizeof(real *));
+    r->saved = piece(c, (size_t)rows * sizeof(real *));
+}
+
+static real bias_at(const dlgru_run *run, ptrdiff_t k) {
+    return ((const real *)run->b.data)[k * run->b.next];
+}
+
+/* The panels that lie side by side with panel p. */
+INLINE range group_around(const forward_weights *w, ptrdiff_t p, ptrdiff_t panels) {
+    const ptrdiff_t first = p / w->abreast * w->abreast;
+    return (range){first, smaller(first + w->abreast, panels)};
+}
+
+/* Packs the panels of a range. */
+static void pack_weights(const dlgru_run *run, const forward_weights *w, range units) {
+    const ptrdiff_t H = run->H, C = run->C;
+    for (ptrdiff_t p = units.first; p < units.end; p++) {
+        const ptrdiff_t unit = p * LANES, n = smaller(LANES, H - unit);
+        if (w->packed || n < LANES) {
+            const ptrdiff_t q = w->packed ? p : 0;
+            const ptrdiff_t step = w->gates * LANES;
+            pack_panel(C, H, 3, unit, run->W.data, run->W.next, w->W + q * C * 3 * LANES, 3 * LANES);
+            if (w->abreast > 1) {
+                const range g = group_around(w, q, panels_of(H));
+                pack_panel(H, H, 3, unit, run->R.data, run->R.next,
+                           w->R + g.first * H * step + (q - g.first) * step, (g.end - g.first) * step);
+            } else {
+                pack_panel(H, H, w->gates, unit, run->R.data, run->R.next, w->R + q * H * step, step);
+            }
+            if (run->before)
+                pack_panel(H, H, 1, unit, (const real *)run->R.data + 2 * H, run->R.next,
+                           w->R_n + q * H * LANES, LANES);
+        }
+        real *bias = w->bias + p * 3 * LANES, *hidden = w->bias_hidden + p * LANES;
+        for (ptrdiff_t i = 0; i < LANES; i++) {
+            for (int g = 0; g < 3; g++) {
+                const ptrdiff_t k = g * H + unit + i;
+                real b = i < n && run->biases ? bias_at(run, k) : 0;
+                if (i < n && run->biases == 6 && g < 2) b += bias_at(run, 3 * H + k);
+                bias[g * LANES + i] = b;
+            }
+            hidden[i] = i < n && run->biases == 6 ? bias_at(run, 5 * H + unit + i) : 0;
+        }
+    }
+}
+
+/* Points a tile at panel p of a matrix with K columns. */
+INLINE int aim(const forward_weights *w, tile_operands *o, ptrdiff_t p, ptrdiff_t K, int gates,
+               const real *packed, const dlgru_input *matrix, ptrdiff_t row, ptrdiff_t H) {
+    const ptrdiff_t unit = p * LANES;
+    if (!w->packed && unit + LANES <= H) {
+        o->weights = (const real *)matrix->data + row + unit;
+        o->next_k = matrix->next;
+        o->next_vector = H;
+        return IN_PLACE;
+    }
+    if (w->abreast > 1 && K == H && gates == 3 && packed == w->R) {
+        const range g = group_around(w, p, panels_of(H));
+        o->next_k = (g.end - g.first) * 3 * LANES;
+        o->next_vector = LANES;
+        o->weights = packed + g.first * H * 3 * LANES + (p - g.first) * 3 * LANES;
+        return IN_PLACE;
+    }
+    o->weights = packed + (w->packed ? p : 0) * K * gates * LANES;
+    return PACKED;
+}
+
+/* W·x + b for the first `rows` rows of x in the table, for the panels of a range. */
+static void input_product(const dlgru_run *run, const forward_weights *w, forward_rows *r,
+                          ptrdiff_t rows, range units) {
+    tile_operands o = {.next_init = 0, .next_out = 3 * LANES};
+    for (ptrdiff_t p = units.first; p < units.end; p++) {
+        const int kind = aim(w, &o, p, run->C, 3, w->W, &run->W, 0, run->H);
+        o.init = w->bias + p * 3 * LANES;
+        o.init_last = o.init + 2 * LANES;
+        for (ptrdiff_t i = 0; i < rows; i += ROWS) {
+            o.rows = r->x + i;
+            o.out = r->input + ((p - units.first) * rows + i) * 3 * LANES;
+            run_tile(kind, smaller(ROWS, rows - i), 3, run->C, &o);
+        }
+    }
+}
+
+/* The recurrent product and the gates of a single row: up to four panels at once, where they lie
+   side by side, in a panel's group or in the matrix itself. */
+static void step_of_one(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
+                        ptrdiff_t first, ptrdiff_t rows, range units, int turned) {
+    _Alignas(64) real sums[WIDEST * LANES];
+    const real *from[ABREAST_PANELS];
+    real *to[ABREAST_PANELS], *saved[ABREAST_PANELS];
+    const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES;
+    const gate_function close = closing_after[run->gate][run->act];
+    tile_operands o = {.rows = r->from, .init = sums, .out = sums};
+    gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = next_panel};
+    g.from = from, g.to = to, g.saved = run->gates ? saved : NULL;
+    const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
+    for (ptrdiff_t k = 0; k < groups; k++) {
+        ptrdiff_t p = units.first + (turned ? groups - 1 - k : k) * ABREAST_PANELS;
+        const ptrdiff_t end = smaller(p + ABREAST_PANELS, units.end);
+        for (int count; p < end; p += count) {
+            count = (int)(end - p);
+            if (!w->packed && p + count > full) count = p < full ? (int)(full - p) : 1;
+            if (w->packed && w->abreast == 1) count = 1;
+            const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
+            for (int q = 0; q < count; q++) {
+                store(sums + q * 3 * LANES, load(input + q * next_panel));
+                store(sums + (q * 3 + 1) * LANES, load(input + q * next_panel + LANES));
+                store(sums + (q * 3 + 2) * LANES, load(w->bias_hidden + (p + q) * LANES));
+                from[q] = r->from[0] + q * LANES;
+                to[q] = r->to[0] + q * LANES;
+                saved[q] = run->gates ? r->saved[0] + q * 4 * LANES : NULL;
+            }
+            int kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
+            if (w->abreast > 1) kind = PACKED;
+            o.init_last = sums + (count * 3 - 1) * LANES;
+            run_tile(kind, 1, 3 * count, H, &o);
+            const int part = p + count > full && H > full * LANES; /* the last panel is not full */
+            g.unit = p * LANES;
+            g.lanes = LANES;
+            g.input = input + 2 * LANES;
+            if (count > part) close(count - part, &g);
+            if (part) {
+                const int q = count - 1;
+                gate_operands last = g;
+                last.unit = (p + q) * LANES, last.lanes = H - last.unit;
+                last.sums = sums + q * 3 * LANES, last.input = g.input + q * next_panel;
+                last.from = r->from, last.to = r->to, last.saved = run->gates ? r->saved : NULL;
+                close(1, &last);
+            }
+        }
+    }
+}
+
+/* The same for `n` rows of the table, whose inputs start at row `first` of `rows`. */
+static void step_after(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
+                       ptrdiff_t n, ptrdiff_t first, ptrdiff_t rows, range units, int turned) {
+    if (n == 1) {
+        step_of_one(run, w, r, first, rows, units, turned);
+        return;
+    }
+    _Alignas(64) real sums[ROWS * 3 * LANES];
+    const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, blocks = (n + ROWS - 1) / ROWS;
+    const gate_function close = closing_after[run->gate][run->act];
+    tile_operands o = {.next_init = 3 * LANES, .next_init_last = 0, .out = sums, .next_out = 3 * LANES};
+    gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = 3 * LANES};
+    for (ptrdiff_t done = 0; done < units.end - units.first; done++) {
+        const ptrdiff_t p = turned ? units.end - 1 - done : units.first + done;
+        const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
+        const int kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
+        g.unit = p * LANES;
+        g.lanes = smaller(LANES, H - g.unit);
+        o.init_last = w->bias_hidden + p * LANES;
+        for (ptrdiff_t k = 0; k < blocks; k++) {
+            const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
+            o.rows = r->from + i;
+            o.init = input + i * 3 * LANES;
+            run_tile(kind, m, 3, H, &o);
+            g.input = o.init + 2 * LANES;
+            g.from = r->from + i, g.to = r->to + i, g.saved = run->gates ? r->saved + i : NULL;
+            close((int)m, &g);
+        }
+    }
+}
+
+/* The same with the reset gate before: r and z, then the product of r∘h.  `place` is where the
+   rows stand in `opened`. */
+static void step_before(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
+                        ptrdiff_t n, ptrdiff_t place, ptrdiff_t first, ptrdiff_t rows, range units,
+                        int part, int parts) {
+    static const _Alignas(64) real zeros[LANES];
+    _Alignas(64) real sums[ROWS * 2 * LANES];
+    const real *opened_rows[ROWS];
+    const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, blocks = (n + ROWS - 1) / ROWS;
+    tile_operands o = {.out = sums, .next_out = 2 * LANES};
+    gate_operands g = {.sums = sums, .next_sums = 2 * LANES, .next_input = 3 * LANES, .next_opened = w->padded};
+    for (int second = 0; second < 2; second++) {
+        for (ptrdiff_t p = units.first; p < units.end; p++) {
+            const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
+            const int kind = second ? aim(w, &o, p, H, 1, w->R_n, &run->R, 2 * H, H)
+                                    : aim(w, &o, p, H, 2, w->R, &run->R, 0, H);
+            g.unit = p * LANES;
+            g.lanes = smaller(LANES, H - g.unit);
+            for (ptrdiff_t k = 0; k < blocks; k++) {
+                const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
+                g.opened = w->opened + (place + i) * w->padded;
+                g.update = w->update + (place + i) * w->padded;
+                g.from = r->from + i, g.to = r->to + i, g.saved = run->gates ? r->saved + i : NULL;
+                if (second) {
+                    for (ptrdiff_t j = 0; j < m; j++) opened_rows[j] = g.opened + j * w->padded;
+                    o.rows = opened_rows;
+                    o.init_last = zeros;
+                    o.next_init_last = 0;
+                    run_tile(kind, m, 1, H, &o);
+                    g.input = input + i * 3 * LANES + 2 * LANES;
+                    closing_before[run->act]((int)m, &g);
+                } else {
+                    o.rows = r->from + i;
+                    o.init = input + i * 3 * LANES;
+                    o.init_last = o.init + LANES;
+                    o.next_init = o.next_init_last = 3 * LANES;
+                    run_tile(kind, m, 2, H, &o);
+                    opening_before[run->gate]((int)m, &g);
+                }
+            }
+        }
+        if (run->by_units) meet(run, part, parts);
+    }
+}
+
+#endif

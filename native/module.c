@@ -1,0 +1,366 @@
+/* dlgru._native: the binding.  Arrays come as NumPy's, results are made here.
+
+   The engine in Python has checked sizes and classes; here they are checked once more, cheaply,
+   because a wrong size would be read or written past an array's end. */
+#define PY_SSIZE_T_CLEAN
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#include <Python.h>
+#include <numpy/arrayobject.h>
+#include <string.h>
+
+#include <string.h>
+
+#include "instruction_set.h"
+#include "memory.h"
+#include "run.h"
+
+/* Below this many multiplications and additions other threads may as well wait: letting go of
+   the interpreter's lock and taking it again costs a tenth of a microsecond, or a thread switch. */
+static const double WORTH_RELEASING = 2e4;
+
+enum { ANY = -1, MOST_ARRAYS = 10 };
+
+/* The arrays of a call, and copies of those whose strides the kernels do not walk. */
+typedef struct {
+    int type, count;
+    PyObject *held[MOST_ARRAYS];
+} arrays;
+
+static void let_go(arrays *a) {
+    while (a->count) Py_DECREF(a->held[--a->count]);
+}
+
+static int walkable(PyArrayObject *array) {
+    const npy_intp size = PyArray_ITEMSIZE(array), *strides = PyArray_STRIDES(array);
+    const int dimensions = PyArray_NDIM(array);
+    if (!PyArray_ISALIGNED(array) || !PyArray_ISNOTSWAPPED(array)) return 0;
+    for (int k = 0; k < dimensions; k++) {
+        if (PyArray_DIM(array, k) < 2) continue;
+        if (strides[k] % size || (k == 0 && dimensions > 1 && strides[k] != size)) return 0;
+    }
+    return 1;
+}
+
+/* Reads an argument; ANY size is accepted where `sizes` says so.  Returns -1 with an error. */
+static int take(arrays *a, const char *name, PyObject *given, int dimensions, const npy_intp *sizes,
+                dlgru_input *to) {
+    if (!PyArray_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "%s is not an array", name);
+        return -1;
+    }
+    PyArrayObject *array = (PyArrayObject *)given;
+    const int type = PyArray_TYPE(array);
+    if (type != a->type) {
+        PyErr_Format(PyExc_TypeError, "%s has another class", name);
+        return -1;
+    }
+    int fits = PyArray_NDIM(array) == dimensions;
+    for (int k = 0; fits && k < dimensions; k++)
+        fits = sizes[k] == ANY || sizes[k] == PyArray_DIM(array, k);
+    if (!fits) {
+        PyErr_Format(PyExc_ValueError, "%s has another size", name);
+        return -1;
+    }
+    if (walkable(array)) {
+        Py_INCREF(given);
+    } else {
+        given = PyArray_NewCopy(array, NPY_FORTRANORDER);
+        if (!given) return -1;
+        array = (PyArrayObject *)given;
+    }
+    a->held[a->count++] = given;
+    const npy_intp size = PyArray_ITEMSIZE(array), *strides = PyArray_STRIDES(array);
+    to->data = PyArray_DATA(array);
+    to->next = dimensions == 1 ? strides[0] / size : strides[1] / size;
+    to->far = dimensions == 3 ? strides[2] / size : 0;
+    return 0;
+}
+
+/* A new array in column-major order, and where its values go. */
+static PyObject *made(arrays *a, int dimensions, npy_intp n0, npy_intp n1, npy_intp n2, void **values) {
+    const npy_intp sizes[3] = {n0, n1, n2};
+    PyObject *array = PyArray_EMPTY(dimensions, sizes, a->type, 1);
+    if (array) *values = PyArray_DATA((PyArrayObject *)array);
+    return array;
+}
+
+/* -- what is common to both directions ------------------------------------------------------ */
+
+/* The options of a run in one number; dlgru/kernels/native.py puts it together. */
+enum { BEFORE = 1, DOWNWARD = 2, GATE = 4, ACT = 8, SAVE = 32 };
+
+static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode, int *is_double) {
+    if (!PyArray_Check(args[0]) || !PyArray_Check(args[3]) || PyArray_NDIM((PyArrayObject *)args[0]) != 3 ||
+        PyArray_NDIM((PyArrayObject *)args[3]) != 2) {
+        PyErr_SetString(PyExc_TypeError, "x and R are not arrays of three and of two dimensions");
+        return -1;
+    }
+    a->count = 0;
+    a->type = PyArray_TYPE((PyArrayObject *)args[0]);
+    if (a->type != NPY_FLOAT && a->type != NPY_DOUBLE) {
+        PyErr_SetString(PyExc_TypeError, "x is neither single nor double");
+        return -1;
+    }
+    *is_double = a->type == NPY_DOUBLE;
+    const npy_intp *sizes = PyArray_DIMS((PyArrayObject *)args[0]);
+    const npy_intp C = sizes[0], B = sizes[1], T = sizes[2];
+    const npy_intp H = PyArray_DIM((PyArrayObject *)args[3], 1);
+    memset(run, 0, sizeof *run);
+    run->T = T, run->B = B, run->C = C, run->H = H;
+    run->before = (mode & BEFORE) != 0;
+    run->downward = (mode & DOWNWARD) != 0;
+    run->gate = (mode & GATE) != 0;
+    run->act = (int)(mode / ACT % 4);
+    if (T < 1 || B < 1 || C < 1 || H < 1 || run->act > 2) {
+        PyErr_SetString(PyExc_ValueError, "a size is zero, or there is no such activation");
+        return -1;
+    }
+    if (take(a, "x", args[0], 3, sizes, &run->x) < 0 ||
+        take(a, "the state", args[1], 2, (npy_intp[]){H, B}, &run->h0) < 0 ||
+        take(a, "W", args[2], 2, (npy_intp[]){3 * H, C}, &run->W) < 0 ||
+        take(a, "R", args[3], 2, (npy_intp[]){3 * H, H}, &run->R) < 0)
+        return -1;
+    if (args[4] != Py_None) {
+        if (take(a, "b", args[4], 1, (npy_intp[]){ANY}, &run->b) < 0) return -1;
+        const npy_intp size = PyArray_DIM((PyArrayObject *)args[4], 0);
+        run->biases = size == 6 * H ? 6 : 3;
+        if (size != 3 * H && (size != 6 * H || run->before)) {
+            PyErr_SetString(PyExc_ValueError, "b has another size");
+            return -1;
+        }
+    }
+    if (args[5] != Py_None) {
+        PyArrayObject *lengths = (PyArrayObject *)args[5];
+        if (!PyArray_Check(args[5]) || PyArray_TYPE(lengths) != NPY_INTP || PyArray_NDIM(lengths) != 1 ||
+            PyArray_DIM(lengths, 0) != B || !PyArray_IS_C_CONTIGUOUS(lengths) || !PyArray_ISALIGNED(lengths)) {
+            PyErr_SetString(PyExc_ValueError, "lengths are not B integers");
+            return -1;
+        }
+        run->lengths = PyArray_DATA(lengths);
+        for (npy_intp b = 0; b < B; b++)
+            if (run->lengths[b] < 0 || run->lengths[b] > T) {
+                PyErr_SetString(PyExc_ValueError, "a length is not one from 0 to T");
+                return -1;
+            }
+    }
+    return 0;
+}
+
+static int run_it(int (*direction)(dlgru_run *, int, int), dlgru_run *run, int is_double, int set) {
+    const double work = 6.0 * (double)run->T * (double)run->B * (double)run->H * (double)(run->C + run->H);
+    int failed;
+    if (work < WORTH_RELEASING) {
+        failed = direction(run, is_double, set);
+    } else {
+        Py_BEGIN_ALLOW_THREADS
+        failed = direction(run, is_double, set);
+        Py_END_ALLOW_THREADS
+    }
+    if (failed) PyErr_NoMemory();
+    return failed;
+}
+
+/* -- forward -------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(forward_doc,
+             "forward(x, h0, W, R, b, lengths, mode) -> (y, last, gates or None, instruction set)");
+
+static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 7) return PyErr_Format(PyExc_TypeError, "forward takes 7 arguments");
+    const long mode = PyLong_AsLong(args[6]);
+    if (mode == -1 && PyErr_Occurred()) return NULL;
+    arrays a = {0};
+    dlgru_run run;
+    int is_double;
+    PyObject *y = NULL, *last = NULL, *gates = NULL, *answer = NULL;
+    if (take_run(&a, &run, args, mode, &is_double) < 0) goto done;
+    const npy_intp T = run.T, B = run.B, H = run.H;
+    y = made(&a, 3, H, B, T, &run.y);
+    last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
+    if (!last) goto done;
+    if (mode & SAVE) {
+        gates = made(&a, 1, T * B * H * (run.before ? 3 : 4), 0, 0, &run.gates);
+        if (!gates) goto done;
+    }
+    const int set = dlgru_instruction_set();
+    if (run_it(dlgru_forward, &run, is_double, set)) goto done;
+    answer = Py_BuildValue("(OOOi)", y, last, gates ? gates : Py_None, set);
+done:
+    Py_XDECREF(y);
+    Py_XDECREF(last);
+    Py_XDECREF(gates);
+    let_go(&a);
+    return answer;
+}
+
+PyDoc_STRVAR(quick_doc, "quick(x, h0, W, R, b) -> (y, last), or None if this is not the plainest step there is");
+
+static int plainest(PyObject *given, int dimensions, int type) {
+    return Py_TYPE(given) == &PyArray_Type && PyArray_NDIM((PyArrayObject *)given) == dimensions &&
+           PyArray_TYPE((PyArrayObject *)given) == type && walkable((PyArrayObject *)given);
+}
+
+static dlgru_input input_of(PyObject *given) {
+    PyArrayObject *array = (PyArrayObject *)given;
+    const npy_intp *strides = PyArray_STRIDES(array), size = PyArray_ITEMSIZE(array);
+    return (dlgru_input){PyArray_DATA(array), strides[PyArray_NDIM(array) == 1 ? 0 : 1] / size, 0};
+}
+
+static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 5) return PyErr_Format(PyExc_TypeError, "quick takes 5 arguments");
+    if (Py_TYPE(args[0]) != &PyArray_Type) Py_RETURN_NONE;
+    arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
+    if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || !plainest(args[0], 3, a.type) ||
+        !plainest(args[1], 2, a.type) || !plainest(args[2], 2, a.type) || !plainest(args[3], 2, a.type) ||
+        !plainest(args[4], 1, a.type))
+        Py_RETURN_NONE;
+    const npy_intp *x = PyArray_DIMS((PyArrayObject *)args[0]), *h = PyArray_DIMS((PyArrayObject *)args[1]);
+    const npy_intp *W = PyArray_DIMS((PyArrayObject *)args[2]), *R = PyArray_DIMS((PyArrayObject *)args[3]);
+    const npy_intp C = x[0], H = h[0];
+    if (C < 1 || H < 1 || x[1] != 1 || x[2] != 1 || h[1] != 1 || W[0] != 3 * H || W[1] != C || R[0] != 3 * H ||
+        R[1] != H || PyArray_DIM((PyArrayObject *)args[4], 0) != 3 * H)
+        Py_RETURN_NONE;
+    dlgru_run run = {.T = 1, .B = 1, .C = C, .H = H, .biases = 3};
+    run.x = input_of(args[0]), run.h0 = input_of(args[1]), run.W = input_of(args[2]);
+    run.R = input_of(args[3]), run.b = input_of(args[4]);
+    PyObject *y = made(&a, 3, H, 1, 1, &run.y), *last = y ? made(&a, 2, H, 1, 0, &run.last) : NULL;
+    PyObject *answer = last ? PyTuple_New(2) : NULL;
+    if (!answer || run_it(dlgru_forward, &run, a.type == NPY_DOUBLE, dlgru_instruction_set())) {
+        Py_XDECREF(y);
+        Py_XDECREF(last);
+        Py_XDECREF(answer);
+        return NULL;
+    }
+    PyTuple_SetItem(answer, 0, y);
+    PyTuple_SetItem(answer, 1, last);
+    return answer;
+}
+
+/* -- backward ------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(backward_doc,
+             "backward(x, h0, W, R, b, lengths, mode, y, gates, dy, dlast, needs, instruction set)\n"
+             "-> (dx, dh0, dW, dR, db), None where the bit of `needs` is not set");
+
+static PyObject *backward(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 13) return PyErr_Format(PyExc_TypeError, "backward takes 13 arguments");
+    const long mode = PyLong_AsLong(args[6]), needs = PyLong_AsLong(args[11]), set = PyLong_AsLong(args[12]);
+    if (PyErr_Occurred()) return NULL;
+    arrays a = {0};
+    dlgru_run run;
+    int is_double;
+    PyObject *results[5] = {NULL}, *answer = NULL;
+    if (take_run(&a, &run, args, mode, &is_double) < 0) goto done;
+    const npy_intp T = run.T, B = run.B, C = run.C, H = run.H;
+    if (!dlgru_kernel_for(is_double, (int)set)) {
+        PyErr_SetString(PyExc_ValueError, "there is no such instruction set");
+        goto done;
+    }
+    dlgru_input y, gates;
+    if (take(&a, "y", args[7], 3, (npy_intp[]){H, B, T}, &y) < 0) goto done;
+    run.y = (void *)y.data;
+    if (args[8] != Py_None) {
+        if (take(&a, "gates", args[8], 1, (npy_intp[]){T * B * H * (run.before ? 3 : 4)}, &gates) < 0) goto done;
+        run.gates = (void *)gates.data;
+    }
+    if (!PyArray_IS_F_CONTIGUOUS((PyArrayObject *)args[7]) ||
+        (run.gates && !PyArray_IS_F_CONTIGUOUS((PyArrayObject *)args[8]))) {
+        PyErr_SetString(PyExc_ValueError, "y or gates are not as forward made them");
+        goto done;
+    }
+    if (args[9] != Py_None && take(&a, "dy", args[9], 3, (npy_intp[]){H, B, T}, &run.dy) < 0) goto done;
+    if (args[10] != Py_None && take(&a, "dlast", args[10], 2, (npy_intp[]){H, B}, &run.dlast) < 0) goto done;
+    if ((needs & 1) && !(results[0] = made(&a, 3, C, B, T, &run.dx))) goto done;
+    if ((needs & 2) && !(results[1] = made(&a, 2, H, B, 0, &run.dh0))) goto done;
+    if ((needs & 4) && !(results[2] = made(&a, 2, 3 * H, C, 0, &run.dW))) goto done;
+    if ((needs & 8) && !(results[3] = made(&a, 2, 3 * H, H, 0, &run.dR))) goto done;
+    if ((needs & 16) && run.biases && !(results[4] = made(&a, 1, run.biases * H, 0, 0, &run.db))) goto done;
+    if (run_it(dlgru_backward, &run, is_double, (int)set)) goto done;
+    answer = PyTuple_New(5);
+    for (int k = 0; answer && k < 5; k++) {
+        PyObject *result = results[k] ? results[k] : Py_None;
+        Py_INCREF(result);
+        PyTuple_SetItem(answer, k, result);
+    }
+done:
+    for (int k = 0; k < 5; k++) Py_XDECREF(results[k]);
+    let_go(&a);
+    return answer;
+}
+
+/* -- settings, and what tests ask --------------------------------------------------------------- */
+
+static PyObject *thread_limit(PyObject *module, PyObject *number) {
+    (void)module;
+    const long threads = PyLong_AsLong(number);
+    if (threads == -1 && PyErr_Occurred()) return NULL;
+    dlgru_team_limit(threads < 0 ? 0 : threads > DLGRU_MAX_PARTS ? DLGRU_MAX_PARTS : (int)threads);
+    Py_RETURN_NONE;
+}
+
+static PyObject *threads(PyObject *module, PyObject *none) {
+    (void)module, (void)none;
+    return PyLong_FromLong(dlgru_team_size());
+}
+
+static PyObject *instruction_set(PyObject *module, PyObject *none) {
+    (void)module, (void)none;
+    return PyLong_FromLong(dlgru_instruction_set());
+}
+
+static PyObject *use_instruction_set(PyObject *module, PyObject *number) {
+    (void)module;
+    const long set = PyLong_AsLong(number);
+    if (set == -1 && PyErr_Occurred()) return NULL;
+    return PyLong_FromLong(dlgru_instruction_set_use(set < 0 ? 0 : set > 2 ? 2 : (int)set));
+}
+
+static PyObject *memory_limit(PyObject *module, PyObject *number) {
+    (void)module;
+    const size_t bytes = PyLong_AsSize_t(number);
+    if (bytes == (size_t)-1 && PyErr_Occurred()) return NULL;
+    dlgru_memory_limit(bytes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *curves(PyObject *module, PyObject *given) {
+    (void)module;
+    if (!PyArray_Check(given)) return PyErr_Format(PyExc_TypeError, "not an array");
+    arrays a = {.type = PyArray_TYPE((PyArrayObject *)given)};
+    if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || !PyArray_ISCARRAY_RO((PyArrayObject *)given))
+        return PyErr_Format(PyExc_TypeError, "not a contiguous array of singles or doubles");
+    const npy_intp n = PyArray_SIZE((PyArrayObject *)given);
+    void *s, *t;
+    PyObject *sigmoid = made(&a, 1, n, 0, 0, &s), *tangent = sigmoid ? made(&a, 1, n, 0, 0, &t) : NULL;
+    if (!tangent) {
+        Py_XDECREF(sigmoid);
+        return NULL;
+    }
+    dlgru_kernel_for(a.type == NPY_DOUBLE, dlgru_instruction_set())->curves(n, PyArray_DATA((PyArrayObject *)given), s, t);
+    return Py_BuildValue("(NN)", sigmoid, tangent);
+}
+
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+static PyMethodDef methods[] = {
+    {"forward", FAST(forward), METH_FASTCALL, forward_doc},
+    {"backward", FAST(backward), METH_FASTCALL, backward_doc},
+    {"quick", FAST(quick), METH_FASTCALL, quick_doc},
+    {"threads", threads, METH_NOARGS, "threads() -> how many a call may use now"},
+    {"thread_limit", thread_limit, METH_O, "thread_limit(n): at most n threads; 0 takes the limit away"},
+    {"instruction_set", instruction_set, METH_NOARGS, "instruction_set() -> 0 baseline, 1 AVX2, 2 AVX-512"},
+    {"use_instruction_set", use_instruction_set, METH_O, "use_instruction_set(n) -> the one that is used, at most n"},
+    {"memory_limit", memory_limit, METH_O, "memory_limit(n): requests above n bytes fail; for tests"},
+    {"curves", curves, METH_O, "curves(x) -> (sigmoid, tanh) of the kernels; for tests"},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "dlgru._native", "The compiled engine.", -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__native(void) {
+    import_array();
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,105 @@
+/* Products over all rows of a chunk: the gradients of the weights, of the biases and of x. */
+#ifndef DLGRU_PRODUCT_H
+#define DLGRU_PRODUCT_H
+
+#include "pack.h"
+#include "tiles.h"
+
+/* Rows summed up in one go.  So many rows of three vectors are 36 KiB, three quarters of the
+   first cache of a Zen 5; they serve all blocks of units before the next ones come. */
+enum { ROWS_AT_ONCE = REAL_BITS == 32 ? 192 : 96 };
+
+/* to[unit][column] (+)= sum over rows of left[row][unit]·right[row][column].
+
+   Units come in blocks of ROWS, which are packed so that a tile walks down the rows; the right
+   side is read where it lies.  It must be readable three vectors beyond a row's last column. */
+typedef struct {
+    const real *const *left; /* where each row of the left side starts */
+    const real *right;
+    ptrdiff_t next_right;
+    ptrdiff_t units, columns;
+    real *to; /* column-major: the columns of one unit lie side by side … */
+    ptrdiff_t next_to;
+    ptrdiff_t turned; /* … from here on, and the first ones after the others; 0 if in order */
+    int started;      /* `to` holds a sum already */
+} gradient;
+
+INLINE ptrdiff_t blocks_of(ptrdiff_t units) { return (units + ROWS - 1) / ROWS; }
+
+static void pack_left(const gradient *g, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end, real *to) {
+    for (ptrdiff_t k = 0; k < rows; k++) {
+        const real *from = g->left[row + k];
+        real *at = to + k * ROWS;
+        for (ptrdiff_t block = first; block < end; block++, at += rows * ROWS) {
+            const ptrdiff_t unit = block * ROWS;
+            if (unit + ROWS <= g->units)
+                memcpy(at, from + unit, ROWS * sizeof(real));
+            else
+                for (ptrdiff_t i = 0; i < g->units - unit; i++) at[i] = from[unit + i];
+        }
+    }
+}
+
+/* Puts sums of one vector of columns where they belong. */
+INLINE void put(const gradient *g, ptrdiff_t unit, ptrdiff_t column, const real *sums, int add) {
+    const ptrdiff_t n = smaller(LANES, g->columns - column), turned = g->turned;
+    real *to = g->to + unit * g->next_to;
+    if (column + n <= turned || column >= turned) {
+        to += column < turned ? column + g->columns - turned : column - turned;
+        vec sum = load(sums);
+        if (add) sum = load_up_to(to, n) + sum;
+        store_up_to(to, sum, n);
+        return;
+    }
+    for (ptrdiff_t j = 0; j < n; j++) { /* across the turn */
+        const ptrdiff_t at = column + j < turned ? column + j + g->columns - turned : column + j - turned;
+        to[at] = add ? to[at] + sums[j] : sums[j];
+    }
+}
+
+static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end, real *packed) {
+    _Alignas(64) static const real zeros[3 * LANES];
+    _Alignas(64) real sums[ROWS * 3 * LANES];
+    const ptrdiff_t vectors = panels_of(g->columns), groups = groups_of(vectors, 3);
+    tile_operands o = {.next_k = g->next_right, .init = zeros, .out = sums, .next_out = 3 * LANES};
+    o.init_last = zeros;
+    for (ptrdiff_t row = 0; row < rows && first < end; row += ROWS_AT_ONCE) {
+        const ptrdiff_t K = smaller(ROWS_AT_ONCE, rows - row);
+        const int add = g->started || row;
+        pack_left(g, row, K, first, end, packed);
+        for (ptrdiff_t q = 0; q < groups; q++) {
+            const ptrdiff_t v0 = group_start(vectors, 3, q), V = group_start(vectors, 3, q + 1) - v0;
+            o.weights = g->right + row * g->next_right + v0 * LANES;
+            for (ptrdiff_t block = first; block < end; block++) {
+                const ptrdiff_t unit = block * ROWS, m = smaller(ROWS, g->units - unit);
+                o.panel = packed + (block - first) * K * ROWS;
+                run_tile(PANEL, m, (int)V, K, &o);
+                for (ptrdiff_t i = 0; i < m; i++)
+                    for (ptrdiff_t v = 0; v < V; v++)
+                        put(g, unit + i, (v0 + v) * LANES, sums + (i * 3 + v) * LANES, add);
+            }
+        }
+    }
+}
+
+/* to[column] += sum over rows of right[row][column], for columns first … end-1, row by row. */
+static void add_columns(const real *right, ptrdiff_t next, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end,
+                        real *to) {
+    enum { WIDE = 4 };
+    ptrdiff_t j = first;
+    for (; j + WIDE * LANES <= end; j += WIDE * LANES) {
+        vec sum[WIDE];
+        UNROLL for (int v = 0; v < WIDE; v++) sum[v] = load(to + j + v * LANES);
+        for (ptrdiff_t k = 0; k < rows; k++)
+            UNROLL for (int v = 0; v < WIDE; v++) sum[v] += load(right + k * next + j + v * LANES);
+        UNROLL for (int v = 0; v < WIDE; v++) store(to + j + v * LANES, sum[v]);
+    }
+    for (; j < end; j += LANES) {
+        const ptrdiff_t n = smaller(LANES, end - j);
+        vec sum = load_up_to(to + j, n);
+        for (ptrdiff_t k = 0; k < rows; k++) sum += load_up_to(right + k * next + j, n);
+        store_up_to(to + j, sum, n);
+    }
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* One call: what is to be computed, where its arrays lie, and how its parts share the work.
+
+   Every array is column-major: unit steps within a column, other steps counted in elements.
+   The types are void, because the same run is handed to the kernels of either class. */
+#ifndef DLGRU_RUN_H
+#define DLGRU_RUN_H
+
+#include <stddef.h>
+
+#include "threads.h"
+
+typedef struct {
+    const void *data;
+    ptrdiff_t next; /* from one column to the next */
+    ptrdiff_t far;  /* from one plane to the next, where there are three dimensions */
+} dlgru_input;
+
+typedef struct {
+    ptrdiff_t T, B, C, H;
+    int before;   /* the reset gate acts before the recurrent product, else after it */
+    int downward; /* time is walked from T-1 to 0 */
+    int gate;     /* 0 sigmoid, 1 hard-sigmoid */
+    int act;      /* 0 tanh, 1 softsign, 2 relu */
+    int biases;   /* blocks of H in b: 0, 3, or 6 (input biases, then recurrent ones) */
+
+    dlgru_input x, h0, W, R, b; /* [C,B,T] [H,B] [3H,C] [3H,H] [biases·H], b's step is `next` */
+    void *y, *last;             /* [H,B,T] [H,B], without gaps */
+    void *gates;                /* what backward needs, 4H (before: 3H) values a row; or NULL */
+
+    /* Lengths.  Observations are walked in the order of falling length, so that those that run
+       at any one time step are the first ones: `order[i]` is the observation at place i and
+       `active[t]` the number of them.  All three are NULL if every observation has T steps. */
+    const ptrdiff_t *lengths;
+    ptrdiff_t *order, *active;
+
+    /* Backward only.  What is NULL is not wanted, or zero where it comes in. */
+    dlgru_input dy, dlast;
+    void *dx, *dh0, *dW, *dR, *db;
+
+    /* How the parts share the work: each has its own places, or its own hidden units. */
+    int by_units;
+    ptrdiff_t *first; /* by places: part p has first[p] … first[p+1]-1 */
+    dlgru_barrier *barrier;
+    void *memory; /* as much as the kernel asked for, on a 64-byte boundary */
+} dlgru_run;
+
+/* The kernels of one class and one instruction set. */
+typedef struct {
+    int lanes;
+    size_t (*forward_memory)(const dlgru_run *run, int parts);
+    void (*forward)(void *run, int part, int parts);
+    size_t (*backward_memory)(const dlgru_run *run, int parts);
+    void (*backward)(void *run, int part, int parts);
+    /* For tests of accuracy: the sigmoid and the hyperbolic tangent of n values. */
+    void (*curves)(ptrdiff_t n, const void *x, void *sigmoid, void *tanh);
+} dlgru_kernel;
+
+/* Computes the run.  Returns 0, or -1 if there is no memory; nothing is written then. */
+int dlgru_forward(dlgru_run *run, int is_double, int instruction_set);
+int dlgru_backward(dlgru_run *run, int is_double, int instruction_set);
+
+/* The kernels for a class; NULL if they were not compiled. */
+const dlgru_kernel *dlgru_kernel_for(int is_double, int instruction_set);
+
+#endif

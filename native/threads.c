@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "threads.h"
+
+#include <fenv.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#endif
+
+typedef struct {
+    dlgru_signal start, done;
+    unsigned runs;
+    dlgru_patience patience; /* of the caller, who waits for `done` */
+#if !defined(_WIN32)
+    pthread_t thread;
+#endif
+    char gap[64]; /* neighbours share no cache line */
+} member;
+
+/* Whoever has set `taken` owns everything else here. */
+static struct {
+    atomic_flag taken;
+    int workers;                    /* how many there are; they live as long as the process */
+    member worker[DLGRU_MAX_PARTS]; /* worker[p] runs part p; the caller is part 0 */
+    void (*work)(void *job, int part, int parts);
+    void *job;
+    int parts;
+    fenv_t arithmetic; /* of the caller: rounding and denormals must not depend on the thread */
+#if defined(__linux__)
+    cpu_set_t processors; /* where the workers may run */
+#endif
+} team = {.taken = ATOMIC_FLAG_INIT};
+
+/* Between two calls of a training loop lies some Python.  A worker that is still awake starts
+   at once, one that sleeps some microseconds late. */
+enum { SPIN_FOR_WORK = 100000 /* nanoseconds */, SPIN_FOR_WORKERS = 50000 };
+
+static void serve(int part) {
+    member *me = &team.worker[part];
+    dlgru_patience patience = {SPIN_FOR_WORK, 0};
+    for (unsigned run = 1;; run++) {
+        dlgru_signal_wait(&me->start, run, &patience);
+        fesetenv(&team.arithmetic);
+        team.work(team.job, part, team.parts);
+        dlgru_signal_send(&me->done, run);
+    }
+}
+
+/* -- making workers ---------------------------------------------------------------------------- */
+
+#if defined(_WIN32)
+
+static DWORD WINAPI worker(void *part) {
+    serve((int)(intptr_t)part);
+    return 0;
+}
+
+static int start(int part) {
+    HANDLE thread = CreateThread(0, 0, worker, (void *)(intptr_t)part, 0, 0);
+    if (thread) CloseHandle(thread);
+    return thread != 0;
+}
+
+static int prepared_for_fork(void) { return 1; }
+static void follow_the_caller(void) {}
+
+#else
+
+enum { STACK = 1 << 20 };
+
+static void *worker(void *part) {
+    serve((int)(intptr_t)part);
+    return 0;
+}
+
+/* Without signals: those are the business of the program's own threads. */
+static int start(int part) {
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes)) return 0;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed =
+        pthread_create(&team.worker[part].thread, &attributes, worker, (void *)(intptr_t)part);
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    pthread_attr_destroy(&attributes);
+    return !failed;
+}
+
+/* The child of a fork has only the thread that forked. */
+static void in_child(void) {
+    team.workers = 0;
+    atomic_flag_clear(&team.taken);
+    dlgru_waiting_after_fork();
+}
+
+static int prepared_for_fork(void) {
+    static int prepared;
+    if (!prepared) prepared = pthread_atfork(0, 0, in_child) == 0;
+    return prepared;
+}
+
+/* New threads may run where their maker may.  If that has changed since, they move. */
+static void follow_the_caller(void) {
+#if defined(__linux__)
+    cpu_set_t now;
+    if (sched_getaffinity(0, sizeof now, &now) || CPU_EQUAL(&now, &team.processors)) return;
+    team.processors = now;
+    for (int p = 1; p <= team.workers; p++)
+        pthread_setaffinity_np(team.worker[p].thread, sizeof now, &now);
+#endif
+}
+
+#endif
+
+static void make_workers(int wanted) {
+    while (team.workers < wanted) {
+        member *one = &team.worker[team.workers + 1];
+        dlgru_signal_init(&one->start, 0);
+        dlgru_signal_init(&one->done, 0);
+        one->runs = 0;
+        one->patience = (dlgru_patience){SPIN_FOR_WORKERS, 0};
+        if (!start(team.workers + 1)) return;
+        team.workers++;
+    }
+}
+
+/* -- the team ---------------------------------------------------------------------------------- */
+
+enum { REST = 100000000 /* nanoseconds; a trial in vain costs up to 3 % of it */ };
+
+static atomic_llong rests_until;
+
+void dlgru_team_rest(void) {
+    atomic_store_explicit(&rests_until, dlgru_now() + REST, memory_order_relaxed);
+}
+
+static int resting(void) {
+    const long long end = atomic_load_explicit(&rests_until, memory_order_relaxed);
+    return end != 0 && dlgru_now() < end;
+}
+
+int dlgru_team_take(int wanted) {
+    if (wanted > 1) {
+        const int size = dlgru_team_size();
+        if (wanted > size) wanted = size;
+    }
+    if (wanted < 2 || resting()) return 1;
+    if (atomic_flag_test_and_set_explicit(&team.taken, memory_order_acquire)) return 1;
+    if (prepared_for_fork()) {
+        follow_the_caller();
+        make_workers(wanted - 1);
+    }
+    if (wanted > team.workers + 1) wanted = team.workers + 1;
+    if (wanted < 2) atomic_flag_clear_explicit(&team.taken, memory_order_release);
+    return wanted < 2 ? 1 : wanted;
+}
+
+void dlgru_team_return(int parts) {
+    if (parts > 1) atomic_flag_clear_explicit(&team.taken, memory_order_release);
+}
+
+void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), void *job) {
+    if (parts > 1) {
+        team.work = work;
+        team.job = job;
+        team.parts = parts;
+        fegetenv(&team.arithmetic);
+    }
+    for (int p = 1; p < parts; p++) dlgru_signal_send(&team.worker[p].start, ++team.worker[p].runs);
+    work(job, 0, parts);
+    for (int p = 1; p < parts; p++) {
+        member *one = &team.worker[p];
+        dlgru_signal_wait(&one->done, one->runs, &one->patience);
+    }
+    dlgru_team_return(parts);
+}

@@ -1,0 +1,65 @@
+/* The threads that share a call, and the barrier at which they meet.
+
+   There is one team in a process.  A call takes it, runs its parts, and thereby gives it back:
+
+       int parts = dlgru_team_take(wanted);
+       dlgru_team_run(parts, work, &job);
+
+   Whoever asks while the team is taken gets one part and works alone, so nobody ever waits
+   for somebody else's call.  What a call computes must not depend on the number of parts. */
+#ifndef DLGRU_THREADS_H
+#define DLGRU_THREADS_H
+
+#include "waiting.h"
+
+/* A recurrent step has too little work for more. */
+#define DLGRU_MAX_PARTS 64
+
+/* Threads a call may use now: what dlgru_team_limit set, else OMP_NUM_THREADS, else the
+   processors this thread may run on. */
+int dlgru_team_size(void);
+
+/* Set that number; 0 takes the limit away. */
+void dlgru_team_limit(int threads);
+
+/* Reserve the team.  Returns how many parts will run at once: at most `wanted` and
+   dlgru_team_size(), and 1 if the team is taken.  After 2 or more, dlgru_team_run must follow,
+   with the same number, or dlgru_team_return. */
+int dlgru_team_take(int wanted);
+
+/* Call work(job, part, parts) for every part at once, part 0 in the calling thread; return
+   when all are done, with the team free again. */
+void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), void *job);
+
+/* Give the team back unused. */
+void dlgru_team_return(int parts);
+
+/* Let every dlgru_team_take give 1 for a while. */
+void dlgru_team_rest(void);
+
+/* Where the parts of a run wait for each other. */
+typedef struct {
+    int parts, rounds;
+    long long since, waited; /* since that time, how long part 0 was kept waiting ... */
+    int sleeps;              /* ... while it slept so many times */
+    atomic_uint alone_after; /* the meeting after which part 0 goes on alone; 0 for none */
+    char gap[64];            /* what different parts write lies on different cache lines */
+    struct {
+        dlgru_signal arrived[6]; /* one a round; 2^6 = DLGRU_MAX_PARTS */
+        char gap[64];            /* others write above, this part below */
+        unsigned count;
+        dlgru_patience patience;
+        char end[32];
+    } part[DLGRU_MAX_PARTS];
+} dlgru_barrier;
+
+void dlgru_barrier_init(dlgru_barrier *barrier, int parts);
+
+/* Meet: return when every part has called this; what any of them wrote before is then seen by all.
+
+   Returns 1 if all go on.  Returns 0, to all parts at the same meeting, if the meetings cost more
+   than they save, because other programs hold the processors: then part 0 should do all that
+   remains alone, and the other parts should return.  Parts that go on nevertheless still meet. */
+int dlgru_barrier_wait(dlgru_barrier *barrier, int part);
+
+#endif

@@ -1,0 +1,143 @@
+#define _GNU_SOURCE
+#include "waiting.h"
+
+#include <limits.h>
+
+/* -- how the system lets a thread sleep ---------------------------------------------------------
+
+   sleep_while(word, value) returns when the word no longer has that value, or sooner;
+   wake(word) ends such a sleep. */
+
+#if defined(__linux__)
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void sleep_while(atomic_uint *word, unsigned value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0);
+}
+
+static void wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0); }
+
+void dlgru_waiting_after_fork(void) {}
+
+#else
+
+/* One lock for all sleepers of the process: they sleep seldom. */
+
+#if defined(_WIN32)
+#include <windows.h>
+static SRWLOCK lock = SRWLOCK_INIT;
+static CONDITION_VARIABLE changed = CONDITION_VARIABLE_INIT;
+#define LOCK() AcquireSRWLockExclusive(&lock)
+#define UNLOCK() ReleaseSRWLockExclusive(&lock)
+#define SLEEP() SleepConditionVariableSRW(&changed, &lock, INFINITE, 0)
+#define WAKE_ALL() WakeAllConditionVariable(&changed)
+
+void dlgru_waiting_after_fork(void) {}
+#else
+#include <pthread.h>
+#include <time.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+#define LOCK() pthread_mutex_lock(&lock)
+#define UNLOCK() pthread_mutex_unlock(&lock)
+#define SLEEP() pthread_cond_wait(&changed, &lock)
+#define WAKE_ALL() pthread_cond_broadcast(&changed)
+
+void dlgru_waiting_after_fork(void) {
+    /* A thread that is gone may have held the lock. */
+    pthread_mutex_init(&lock, 0);
+    pthread_cond_init(&changed, 0);
+}
+#endif
+
+static void sleep_while(atomic_uint *word, unsigned value) {
+    LOCK();
+    while (atomic_load_explicit(word, memory_order_acquire) == value) SLEEP();
+    UNLOCK();
+}
+
+static void wake(atomic_uint *word) {
+    (void)word;
+    LOCK(); /* so that nobody is between looking at the word and falling asleep */
+    WAKE_ALL();
+    UNLOCK();
+}
+
+#endif
+
+/* -- spinning ---------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__) || defined(__i386__)
+#define PAUSE() __builtin_ia32_pause()
+#else
+#define PAUSE() __asm__ volatile("isb" ::: "memory") /* on arm64 `yield` takes no time */
+#endif
+
+long long dlgru_now(void) {
+#if defined(_WIN32)
+    LARGE_INTEGER ticks, rate;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&rate);
+    return (long long)(1e9 * (double)ticks.QuadPart / (double)rate.QuadPart);
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+#endif
+}
+
+static int reached(unsigned state, unsigned count) { return (int)(state - 2 * count) >= 0; }
+
+static unsigned look(dlgru_signal *signal) {
+    return atomic_load_explicit(&signal->state, memory_order_acquire);
+}
+
+/* Look until the count is there (1) or the time is over (0).  The clock is read only every so
+   often, and not at all for the shortest waits. */
+static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
+    long long end = 0;
+    for (;;) {
+        for (int k = 0; k < 32; k++) {
+            if (reached(look(signal), count)) return 1;
+            PAUSE();
+        }
+        if (end == 0) end = dlgru_now() + nanoseconds;
+        else if (dlgru_now() >= end) return 0;
+    }
+}
+
+/* -- signals ----------------------------------------------------------------------------------- */
+
+enum { SHORT_SPIN = 1000 /* nanoseconds */, SHORT_SPINS = 15 };
+
+void dlgru_signal_init(dlgru_signal *signal, unsigned count) {
+    atomic_store_explicit(&signal->state, 2 * count, memory_order_relaxed);
+}
+
+void dlgru_signal_send(dlgru_signal *signal, unsigned count) {
+    unsigned before = atomic_exchange_explicit(&signal->state, 2 * count, memory_order_acq_rel);
+    if (before & 1) wake(&signal->state);
+}
+
+long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, dlgru_patience *patience) {
+    const int brief = patience->in_vain > 0;
+    const int nanoseconds = brief ? SHORT_SPIN : patience->nanoseconds;
+    if (brief) patience->in_vain--;
+    if (spin(signal, count, nanoseconds)) return 0;
+    if (!brief) patience->in_vain = SHORT_SPINS;
+    const long long slept = dlgru_now();
+    for (;;) {
+        unsigned state = look(signal);
+        if (reached(state, count)) return nanoseconds + dlgru_now() - slept;
+        /* Say that this thread sleeps, unless the sender was quicker. */
+        if (!(state & 1) && !atomic_compare_exchange_strong_explicit(
+                                &signal->state, &state, state | 1, memory_order_acq_rel,
+                                memory_order_acquire))
+            continue;
+        sleep_while(&signal->state, state | 1);
+    }
+}

@@ -1,0 +1,131 @@
+"""Numbers given as arguments: sizes, counts, orders and ends of rows, in every form they take.
+
+Index values and sizes that a script computed are arrays of doubles, so whatever takes a
+whole number takes a whole-valued float and an array of one element, and whatever takes
+several takes a list, a range or an array.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlgru as dl
+from dlgru.errors import DlgruTypeError
+
+WHOLE: dict[str, Any] = {
+    "int": 3,
+    "float": 3.0,
+    "NumPy's": np.int64(3),
+    "dlarray": dl.dlarray(3),
+    "index": dl.max(dl.dlarray([1, 2, 9]), nargout=2)[1],
+}
+NO_WHOLE: dict[str, Any] = {
+    "a half": 2.5,
+    "NaN": math.nan,
+    "Inf": math.inf,
+    "complex": 3j,
+    "a complex array": dl.dlarray([3j]),
+    "a complex number of NumPy's": np.complex128(3),
+    "too large for a double": 10**400,
+}
+USES: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "zeros": (lambda n: dl.zeros(2, n), (2, 3)),
+    "randn": (lambda n: dl.randn(n), (3, 3)),
+    "linspace": (lambda n: dl.linspace(0, 1, n), (1, 3)),
+    "randperm": (lambda n: dl.randperm(n), (1, 3)),
+    "reshape": (lambda n: dl.reshape(dl.ones(2, 3), n, []), (3, 2)),
+    "repmat": (lambda n: dl.repmat(dl.ones(1, 2), n, 1), (3, 2)),
+    "sum": (lambda n: dl.sum(dl.ones(2, 3, 4), n), (2, 3)),
+    "cat": (lambda n: dl.cat(n, dl.ones(2, 2), dl.ones(2, 2)), (2, 2, 2)),
+    "flip": (lambda n: dl.flip(dl.ones(2, 2, 3), n), (2, 2, 3)),
+}
+
+
+@pytest.mark.parametrize("form", WHOLE)
+@pytest.mark.parametrize("name", USES)
+def test_a_whole_number_in_every_form(name: str, form: str) -> None:
+    use, shape = USES[name]
+    assert use(WHOLE[form]).shape == shape
+
+
+@pytest.mark.parametrize("form", NO_WHOLE)
+@pytest.mark.parametrize("name", USES)
+def test_what_is_no_whole_number_is_refused(name: str, form: str) -> None:
+    use, _ = USES[name]
+    with pytest.raises(DlgruTypeError, match="expected a whole number") as caught:
+        use(NO_WHOLE[form])
+    assert caught.value.identifier == f"dlgru:{name}:whole"
+
+
+ORDERS: dict[str, Any] = {
+    "list": [3, 1, 2],
+    "tuple": (3, 1, 2),
+    "ndarray": np.array([3, 1, 2]),
+    "dlarray": dl.dlarray([3, 1, 2]),
+    "joined": dl.horzcat(3, dl.colon(1, 2)),
+}
+
+
+@pytest.mark.parametrize("form", ORDERS)
+def test_an_order_of_dimensions_in_every_form(form: str) -> None:
+    X = dl.dlarray(np.arange(24.0).reshape(2, 3, 4))
+    Y = dl.permute(X, ORDERS[form])
+    np.testing.assert_array_equal(np.asarray(Y), np.asarray(X).transpose(2, 0, 1))
+    assert dl.isequal(dl.ipermute(Y, ORDERS[form]), X)
+
+
+@pytest.mark.parametrize("form", ["list", "tuple", "ndarray", "dlarray"])
+def test_several_dimensions_in_every_form(form: str) -> None:
+    dims = {
+        "list": [1, 3],
+        "tuple": (1, 3),
+        "ndarray": np.array([1, 3]),
+        "dlarray": dl.dlarray([1, 3]),
+    }[form]
+    assert dl.sum(dl.ones(2, 3, 4), dims).shape == (1, 3)
+
+
+def test_the_size_of_integer_data_is_known() -> None:
+    labels = np.array([[1, 2, 3], [4, 5, 6]])
+    assert dl.size(labels) == [2, 3]
+    assert (dl.size(labels, 2), dl.numel(labels), dl.length(labels)) == (3, 6, 3)
+    assert dl.ndims(labels) == 2 and not dl.isempty(labels)
+
+
+def test_rows_with_infinite_ends() -> None:
+    assert np.asarray(dl.colon(1, math.inf, 5)).tolist() == [[1]]
+    assert dl.colon(1, -1, math.inf).shape == (1, 0)
+    assert float(dl.linspace(0, math.inf, 3).m[3]) == math.inf
+
+
+def test_linspace_of_one_point_is_its_end() -> None:
+    assert np.asarray(dl.linspace(0, 5, 1)).tolist() == [[5]]
+
+
+def test_limits_of_random_integers_in_every_form() -> None:
+    for limits in ([2, 3], (2, 3), np.array([2.0, 3.0]), dl.dlarray([2, 3])):
+        dl.rng(1)
+        drawn = np.asarray(dl.randi(limits, 1, 50))
+        assert set(drawn[0].tolist()) == {2.0, 3.0}
+
+
+def test_like_is_an_option_in_every_spelling() -> None:
+    p = dl.single(dl.ones(1))
+    for made in (
+        dl.zeros(2, 3, "like", p),
+        dl.zeros(2, 3, "Like", p),
+        dl.zeros(2, 3, like=p),
+        dl.zeros([2, 3], LIKE=p),
+        dl.zeros(2, 3, "single"),
+    ):
+        assert (made.shape, dl.underlyingType(made)) == ((2, 3), "single")
+
+
+def test_the_second_output_of_max_in_both_spellings() -> None:
+    X = dl.dlarray([1, 9, 3])
+    for M, at in (dl.max(X, nargout=2), dl.max(X, "nargout", 2), dl.max(X, [], 2, nargout=2)):
+        assert (float(M), float(at)) == (9, 2)
