@@ -89,7 +89,7 @@ def run(asked: argparse.Namespace, shapes: list[Any]) -> dict[str, Any]:
     from dlgru.kernels import why
 
     results: dict[str, Any] = {
-        "why": "; ".join(line.strip() for line in why().splitlines()),
+        "why": engines(why()),
         "machine": machine(),
         "rounds": asked.rounds,
         "versions": {},
@@ -124,6 +124,12 @@ def run(asked: argparse.Namespace, shapes: list[Any]) -> dict[str, Any]:
                 for library in libraries:
                     library.close()
     return results
+
+
+def engines(said: str) -> str:
+    """Take the line about the compiled engine, and what would build it, out of an explanation."""
+    lines = [line.strip() for line in said.splitlines()]
+    return "; ".join(line for line in lines if "part of this version" not in line)
 
 
 def problems(asked: argparse.Namespace, shapes: list[Any], threads: int) -> list[dict[str, Any]]:
@@ -186,10 +192,11 @@ def peaks(pythons: dict[str, str], peers: list[str], folder: Path) -> list[dict[
             # A tiny call first: what is loaded and started once does not count.
             process.ask(do="make", what=what, shape=TINY[2], dtype="float32")
             answer = process.ask(do="peak", what=what, shape=LARGE, dtype="float32")
+            row = {"library": library, "what": what, "shape": LARGE, "bytes": answer.get("bytes")}
+            timed = process.ask(do="run", samples=5, inner=1)
             process.close()
-            if answer.get("bytes") is not None:
-                row = {"library": library, "what": what, "shape": LARGE, "bytes": answer["bytes"]}
-                found.append(row)
+            if row["bytes"] is not None and "seconds" in timed:
+                found.append(row | {"seconds": timed["seconds"]})
     return found
 
 

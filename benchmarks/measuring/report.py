@@ -92,10 +92,10 @@ def _pair(found: tuple[float, float]) -> str:
 
 
 def _time(seconds: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 10 * scale or unit == "µs":
-            return f"{seconds / scale:.0f} {unit}" if seconds >= 1e-4 else f"{1e6 * seconds:.2f} µs"
-    raise AssertionError
+    """Three digits, in the unit that suits."""
+    unit, scale = next((u, k) for u, k in (("s", 1), ("ms", 1e-3), ("µs", 0)) if seconds >= k)
+    number = seconds / (scale or 1e-6)
+    return f"{number:.{max(0, 3 - len(str(int(number))))}f} {unit}"
 
 
 def _cells(rows: list[dict[str, Any]], peak: Any) -> str:
@@ -184,18 +184,14 @@ def _vowels(timed: list[dict[str, Any]], results: dict[str, Any]) -> str:
 
 
 def _memory(results: dict[str, Any]) -> str:
-    lines = [
-        [
-            m["what"],
-            TITLES[m["library"]],
-            ",".join(map(str, m["shape"])),
-            f"{m['bytes'] / 1e6:.0f} MB",
-        ]
-        for m in results["memory"]
-    ]
+    lines = []
+    for m in results["memory"]:
+        shape = ",".join(map(str, m["shape"]))
+        peak = f"{m['bytes'] / 1e6:.0f} MB"
+        lines.append([m["what"], TITLES[m["library"]], shape, peak, _time(m["seconds"])])
     if not lines:
         return ""
-    head = ["forward and backward", "by", "T,B,C,H", "at most"]
+    head = ["forward and backward", "by", "T,B,C,H", "at most", "time"]
     return f"**Peak memory beyond the inputs, float32, 1 thread**\n\n{table(head, lines)}"
 
 
