@@ -18,6 +18,7 @@ from dlgru.endmark import end as end
 from dlgru.errors import DlgruAttributeError as DlgruAttributeError
 from dlgru.errors import DlgruError as DlgruError
 from dlgru.errors import DlgruIndexError as DlgruIndexError
+from dlgru.errors import DlgruMemoryError as DlgruMemoryError
 from dlgru.errors import DlgruTypeError as DlgruTypeError
 from dlgru.errors import DlgruValueError as DlgruValueError
 from dlgru.errors import DlgruWarning as DlgruWarning
@@ -64,12 +65,12 @@ from dlgru.ops.compare import ne as ne
 from dlgru.ops.compare import not_ as not_
 from dlgru.ops.compare import or_ as or_
 from dlgru.ops.compare import xor as xor
+from dlgru.ops.complexdata import complex as complex
 from dlgru.ops.connect import embed as embed
 from dlgru.ops.connect import fullyconnect as fullyconnect
 from dlgru.ops.create import Inf as Inf
 from dlgru.ops.create import NaN as NaN
 from dlgru.ops.create import colon as colon
-from dlgru.ops.create import complex as complex
 from dlgru.ops.create import eye as eye
 from dlgru.ops.create import false as false
 from dlgru.ops.create import linspace as linspace
@@ -99,13 +100,18 @@ from dlgru.ops.format import dlarray as dlarray
 from dlgru.ops.format import extractdata as extractdata
 from dlgru.ops.format import finddim as finddim
 from dlgru.ops.format import isdlarray as isdlarray
-from dlgru.ops.format import isempty as isempty
-from dlgru.ops.format import isequal as isequal
-from dlgru.ops.format import length as length
-from dlgru.ops.format import ndims as ndims
-from dlgru.ops.format import numel as numel
-from dlgru.ops.format import size as size
 from dlgru.ops.format import stripdims as stripdims
+from dlgru.ops.gpu import canUseGPU as canUseGPU
+from dlgru.ops.gpu import gather as gather
+from dlgru.ops.gpu import gpuArray as gpuArray
+from dlgru.ops.gpu import gpuDevice as gpuDevice
+from dlgru.ops.gpu import isgpuarray as isgpuarray
+from dlgru.ops.inquiry import isempty as isempty
+from dlgru.ops.inquiry import isequal as isequal
+from dlgru.ops.inquiry import length as length
+from dlgru.ops.inquiry import ndims as ndims
+from dlgru.ops.inquiry import numel as numel
+from dlgru.ops.inquiry import size as size
 from dlgru.ops.join import cat as cat
 from dlgru.ops.join import flip as flip
 from dlgru.ops.join import horzcat as horzcat
@@ -152,6 +158,7 @@ __all__ = [
     "DlgruAttributeError",
     "DlgruError",
     "DlgruIndexError",
+    "DlgruMemoryError",
     "DlgruTypeError",
     "DlgruValueError",
     "DlgruWarning",
@@ -160,6 +167,7 @@ __all__ = [
     "adamupdate",
     "and_",
     "arrayfun",
+    "canUseGPU",
     "cast",
     "cat",
     "ceil",
@@ -192,9 +200,12 @@ __all__ = [
     "flip",
     "floor",
     "fullyconnect",
+    "gather",
     "ge",
     "get_num_threads",
     "getfield",
+    "gpuArray",
+    "gpuDevice",
     "gru",
     "gt",
     "horzcat",
@@ -206,6 +217,7 @@ __all__ = [
     "isempty",
     "isequal",
     "isfield",
+    "isgpuarray",
     "isstruct",
     "istable",
     "l1loss",

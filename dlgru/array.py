@@ -147,6 +147,9 @@ class DLArray:
             "DLArray is the class; dlarray(X) or dlarray(X, fmt) makes one",
             identifier="dlgru:dlarray:constructor",
             function="DLArray",
+            argument="the call",
+            came="one of the class",
+            expected="one of the function dlarray",
             fix='write dlarray(X, "CBT")',
         )
 
@@ -265,6 +268,7 @@ class DLArray:
             function="DLArray",
             argument="X",
             came=f"one {size_text(self.shape, self._labels)} array",
+            expected="one name for it",
             fix="ask the function for its outputs, as in Y, h = gru(..., nargout=2), or index X[k]",
         )
 

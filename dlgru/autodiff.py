@@ -17,12 +17,14 @@ from typing import Annotated, Any
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
+from dlgru.calls import known_keywords
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning
 from dlgru.fused import seeds_of
 from dlgru.labels import describe
 from dlgru.mfunction import call_with_nargout
 from dlgru.namevalue import Binder, Flag
 from dlgru.ops.classes import astype, real
+from dlgru.places import memory_of
 from dlgru.tape import Tape, next_id, pull_back
 from dlgru.tree import leaves, tree_map
 
@@ -36,6 +38,7 @@ def _tapes() -> list[Tape]:
     return tapes
 
 
+@known_keywords
 def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> Any:
     """Evaluate a function with automatic differentiation.
 
@@ -100,7 +103,7 @@ def _trace(leaf: Any, tape: Tape) -> Any:
                 "dlfeval: an array that an outer dlfeval traces came in as an argument; "
                 "the inner results are constants for the outer trace"
             ),
-            stacklevel=4,
+            stacklevel=5,
         )
     return wrap(Value(value.data, tape, next_id()), leaf._labels)
 
@@ -215,7 +218,8 @@ def _gradients(
     if not record:
         tape.entries = None
     try:
-        pulled = pull_back(tape, tuple(entries), {y.id: seed}, wanted)
+        with memory_of("dlgradient"):
+            pulled = pull_back(tape, tuple(entries), {y.id: seed}, wanted)
     finally:
         tape.entries = entries
     count = len(entries)

@@ -88,10 +88,10 @@ def as_colmajor(xp: Any, array: RawArray) -> RawArray:
 
 
 def to_host(array: RawArray) -> np.ndarray[Any, Any]:
-    """Bring a raw array to host memory (a view if it is there already)."""
+    """Bring a raw array to host memory, column-major (as it is if it is there already)."""
     if isinstance(array, np.ndarray):
         return array
-    fetched: np.ndarray[Any, Any] = array.get()
+    fetched: np.ndarray[Any, Any] = array.get(order="F")
     return fetched
 
 

@@ -1,15 +1,19 @@
 """Functions of any floor that understand every spelling of a call.
 
-Operations get this from ``op.py``; everything else that is public and takes options
-wears ``@any_spelling``.
+Operations get this from ``op.py``; every other public function wears ``@any_spelling``,
+or ``@known_keywords`` where text among the arguments belongs to somebody else.  So a
+call with an option that does not exist, or with too many or too few arguments, raises
+one kind of error everywhere.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
+from dlgru.errors import DlgruAttributeError, DlgruTypeError
 from dlgru.namevalue import Binder
 
 P = ParamSpec("P")
@@ -22,13 +26,74 @@ def any_spelling(function: Callable[P, R]) -> Callable[P, R]:
     The keyword-only parameters are the options.  To type checkers the signature stays
     what it is.
     """
-    binder = Binder(function, function.__name__)
+    return _bound(function, Binder(function, function.__name__))
+
+
+def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Let options come as ``Name=value`` only, and check their names and the arguments' number.
+
+    For functions that hand their arguments on: text among these is never an option's name.
+    """
+    return _bound(function, Binder(function, function.__name__, pairs=False))
+
+
+def _bound(function: Callable[P, R], binder: Binder) -> Callable[P, R]:
     exact: Any = function
+    least, most = binder.required, sys.maxsize if binder.variadic else len(binder.positional)
+    if binder.pairs and binder.options:
+        most = -1 if binder.variadic else least  # what follows may be the name of an option
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        positional, named = binder(args, kwargs)
-        result: R = exact(*positional, **named)
+        result: R
+        # Most calls need no work, and should not pay for the others.
+        if not kwargs and least <= len(args) <= most and not binder.rules:
+            result = exact(*args)
+        else:
+            positional, named = binder(args, kwargs)
+            result = exact(*positional, **named)
         return result
 
     return call
+
+
+class NeedsParentheses(Generic[P, R]):
+    """A function that MATLAB also calls without parentheses, which Python does not.
+
+    ``if canUseGPU`` would always be true, so the function itself refuses to be used as a
+    truth value or asked for a field.
+    """
+
+    __name__: str
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__name__}>"
+
+    def __bool__(self) -> NoReturn:
+        raise DlgruTypeError(
+            identifier=f"dlgru:{self.__name__}:parentheses",
+            function=self.__name__,
+            argument=self.__name__,
+            came="the function itself, used as a value",
+            expected="a call",
+            fix=f"write {self.__name__}()",
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # what Python asks every object for
+            raise AttributeError(name)
+        raise DlgruAttributeError(
+            identifier=f"dlgru:{self.__name__}:parentheses",
+            function=self.__name__,
+            argument=self.__name__,
+            came=f"the function itself, asked for {name}",
+            expected="a call",
+            fix=f"write {self.__name__}().{name}",
+        )

@@ -21,11 +21,15 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from dlgru.arrayhook import raw_of, scalar_of
+from dlgru.calls import any_spelling
 from dlgru.display import value_text
-from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
+from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
 from dlgru.sameness import same
 from dlgru.selecting import apply_read
+
+LARGEST = 10**8
+"""Elements that a cell has at most: Python lists of that many take gigabytes, not megabytes."""
 
 
 class Cell(list[Any]):
@@ -149,6 +153,9 @@ class Braces:
             "c.m takes subscripts",
             identifier="dlgru:cell:iterate",
             function="c.m",
+            argument="c.m",
+            came="without subscripts",
+            expected="some, as in c.m[1]",
             fix="iterate over the cell itself",
         )
 
@@ -226,10 +233,10 @@ def _grow(c: Cell, shape: Shape) -> None:
     old = c.shape
     if len(shape) == 2 and 1 in shape and (1 in old or not len(c)):
         # A row or column takes more at its end, so filling one step by step is linear.
-        list.extend(c, ([] for _ in range(prod(shape) - len(c))))
+        list.extend(c, _empties(shape, "c.m[...] = value", len(c)))
         c._shape = shape
         return
-    items: list[Any] = [[] for _ in range(prod(shape))]
+    items = _empties(shape, "c.m[...] = value")
     numbers = np.arange(prod(shape)).reshape(shape, order="F")
     places = numbers[tuple([slice(0, n) for n in old])].ravel(order="F").tolist()
     for i, v in zip(places, c, strict=True):
@@ -238,6 +245,7 @@ def _grow(c: Cell, shape: Shape) -> None:
     c._shape = shape
 
 
+@any_spelling
 def cell(*sizes: Any) -> Cell:
     """Make a cell of the given size whose elements are ``[]``.
 
@@ -251,7 +259,7 @@ def cell(*sizes: Any) -> Cell:
     Raises
     ------
     DlgruValueError
-        If a size is not a whole number.
+        If a size is not a whole number, or there would be more than 10^8 elements.
 
     Examples
     --------
@@ -271,7 +279,22 @@ def cell(*sizes: Any) -> Cell:
     elif not sizes:
         sizes = (0, 0)
     shape = tuple([_whole(n) for n in sizes])
-    return Cell([[] for _ in range(prod(shape))], shape)
+    return Cell(_empties(shape, "cell"), shape)
+
+
+def _empties(shape: Shape, function: str, present: int = 0) -> list[Any]:
+    """The elements ``[]`` that a cell of this size has beyond those that are `present`."""
+    count = prod(shape)
+    if count > LARGEST:
+        raise DlgruValueError(
+            "Each element of a cell takes some 64 bytes of memory, even an empty one",
+            identifier="dlgru:cell:tooLarge",
+            function=function,
+            argument="the size",
+            came=size_text(shape) if count.bit_length() < 100 else number_words(count),
+            expected=f"at most {LARGEST} elements",
+        )
+    return [[] for _ in range(count - present)]
 
 
 def _whole(n: Any) -> int:
@@ -283,13 +306,14 @@ def _whole(n: Any) -> int:
             identifier="dlgru:cell:size",
             function="cell",
             argument="a size",
-            came=repr(n) if isinstance(n, str | float) else f"of class {type(n).__name__}",
+            came=number_words(n) if isinstance(n, str | float) else f"of class {type(n).__name__}",
             expected="a whole number",
             fix="write Cell(values) to turn a list into a cell",
         ) from None
     return max(size, 0)
 
 
+@any_spelling
 def iscell(x: object) -> bool:
     """Return True if `x` is a cell: a list, unless it is a row or matrix of numbers.
 

@@ -14,7 +14,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
 
 BAD_CLASS = (
     "dlarray is supported only for full arrays of data type double, single, or logical, "
@@ -25,6 +25,20 @@ BAD_CLASS = (
 def is_number(x: object) -> bool:
     """True for a Python number, which is a weak literal: it never decides a class."""
     return isinstance(x, numbers.Number) and not isinstance(x, np.generic)
+
+
+def as_double(x: Any, function: str, argument: str) -> Any:
+    """A Python number as a double, complex if it is; one beyond its range is an error."""
+    try:
+        return complex(x) if isinstance(x, complex) else float(x)
+    except OverflowError:
+        raise DlgruValueError(
+            identifier="dlgru:number:range",
+            function=function,
+            argument=argument,
+            came=number_words(x),
+            expected="a number in the range of double, up to 1.8e308",
+        ) from None
 
 
 def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
@@ -42,9 +56,7 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
     elif isinstance(x, np.generic):
         data = np.asarray(x)
     elif is_number(x):
-        data = np.asarray(x)
-        if data.dtype.kind in "iu":
-            data = data.astype(backend.double)
+        data = np.asarray(x if isinstance(x, bool) else as_double(x, function, argument))
     elif isinstance(x, (list, tuple, range)):
         data = _from_list(x, function, argument)
     else:
@@ -80,8 +92,21 @@ def _from_list(x: Any, function: str, argument: str) -> RawArray:
                 expected="numbers",
                 fix="join arrays with horzcat(a, b) or vertcat(a, b)",
             )
+    data = rectangle(x, function, argument)
+    if data.size == 0:
+        return np.zeros((0, 0)) if data.ndim == 1 else data.astype(backend.double)
+    if data.dtype.kind in "iu":
+        return data.astype(backend.double)
+    if data.dtype.kind == "O":  # a whole number that no integer class holds
+        numbers = [as_double(item, function, argument) for item in data.ravel()]
+        return np.array(numbers).reshape(data.shape)
+    return data
+
+
+def rectangle(x: Any, function: str, argument: str) -> RawArray:
+    """A (nested) list as an ndarray; rows that differ in length are an error."""
     try:
-        data = np.array(x)
+        return np.array(x)
     except ValueError:
         raise DlgruValueError(
             identifier="dlgru:list:ragged",
@@ -90,11 +115,6 @@ def _from_list(x: Any, function: str, argument: str) -> RawArray:
             came="a list whose rows differ in length",
             expected="rows of one length",
         ) from None
-    if data.size == 0:
-        return np.zeros((0, 0)) if data.ndim == 1 else data.astype(backend.double)
-    if data.dtype.kind in "iuO":
-        data = data.astype(backend.double)
-    return data
 
 
 def _leaves(x: Any) -> Any:
@@ -118,12 +138,32 @@ def _bad_class(came: str, function: str, argument: str) -> DlgruTypeError:
 
 
 def to_value(x: Any, function: str, argument: str = "X") -> Value:
-    """The Value of a DLArray, or a constant Value of anything :func:`to_raw` takes."""
+    """The Value of a DLArray, or a constant Value of anything :func:`to_raw` takes.
+
+    A Value never changes, so an array that its owner could still write to is copied.
+    """
     if type(x) is DLArray:
         return x._value or x._settle()
     if type(x) is Value:
         return x
-    return Value(to_raw(x, function, argument))
+    raw = to_raw(x, function, argument)
+    return Value(own(raw) if _changeable(x) else raw)
+
+
+def _changeable(x: Any) -> bool:
+    """True if `x` is an array, or a view of one, that somebody may write to."""
+    while isinstance(x, np.ndarray):
+        if x.flags.writeable:
+            return True
+        x = x.base
+    return backend.is_device_array(x)
+
+
+def own(raw: RawArray) -> RawArray:
+    """A sealed column-major copy, so that nobody else can change it."""
+    out = backend.colmajor(backend.xp_of(raw), raw.shape, raw.dtype)
+    out[...] = raw
+    return backend.seal(out)
 
 
 def labels_of(x: Any) -> str:

@@ -80,8 +80,12 @@ class DlgruIndexError(DlgruError, IndexError):
     """A subscript outside the array, or of a kind that cannot index."""
 
 
-class DlgruAttributeError(DlgruError, AttributeError):
-    """A field or property that does not exist."""
+class DlgruAttributeError(DlgruError, AttributeError, ValueError):
+    """A field or property that does not exist; also a ``ValueError``."""
+
+
+class DlgruMemoryError(DlgruError, MemoryError):
+    """The GPU has no room for a result; what went into the operation is as it was."""
 
 
 class DlgruWarning(UserWarning):
@@ -97,6 +101,14 @@ def size_text(shape: Iterable[int], labels: str = "") -> str:
     if labels:
         return " × ".join(f"{n}({d})" for n, d in zip(shape, labels, strict=True))
     return "×".join(str(n) for n in shape)
+
+
+def number_words(x: object) -> str:
+    """Write a number, or text in quotes; of a very long whole number only how long it is."""
+    if isinstance(x, int) and x.bit_length() > 100:
+        # Python itself refuses to print the longest.
+        return f"a whole number of {x.bit_length()} bits"
+    return repr(x) if isinstance(x, str) else str(x)
 
 
 def listing(words: Iterable[object], joiner: str = "or") -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlgru.calls import any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.structs import MissingField, Struct, check_name, raise_missing
@@ -103,6 +104,7 @@ def _deep(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@any_spelling
 def isstruct(x: object) -> bool:
     """Return True if `x` is a struct.
 
@@ -115,6 +117,7 @@ def isstruct(x: object) -> bool:
     return isinstance(x, Struct)
 
 
+@any_spelling
 def fieldnames(s: Struct) -> Cell:
     """Return the field names of a struct, in order, as a cell.
 
@@ -129,6 +132,7 @@ def fieldnames(s: Struct) -> Cell:
     return Cell(_required(s, "fieldnames"), (len(s), 1))
 
 
+@any_spelling
 def isfield(s: object, name: Any) -> Any:
     """Return True if a struct has a field; for several names, a list of answers.
 
@@ -143,6 +147,7 @@ def isfield(s: object, name: Any) -> Any:
     return isinstance(s, Struct) and isinstance(name, str) and name in s
 
 
+@any_spelling
 def rmfield(s: Struct, names: str | Sequence[str]) -> Struct:
     """Return a struct without one field or several; an absent one is an error.
 
@@ -160,6 +165,7 @@ def rmfield(s: Struct, names: str | Sequence[str]) -> Struct:
     return out
 
 
+@any_spelling
 def getfield(s: Struct, *names: str) -> Any:
     """Return a field of a struct; further names lead into nested structs.
 
@@ -170,14 +176,15 @@ def getfield(s: Struct, *names: str) -> Any:
     100
     """
     value: Any = _required(s, "getfield")
-    for name in names:
+    for k, name in enumerate(names):
         check_name(name)
-        value = value[name]
+        value = _required(value, "getfield", names[:k])[name]
         if type(value) is MissingField:
             raise_missing(value)
     return value
 
 
+@any_spelling
 def setfield(s: Struct, *names_and_value: Any) -> Struct:
     """Return a struct with a field set: ``setfield(s, "gru", "H", 100)``.
 
@@ -189,16 +196,28 @@ def setfield(s: Struct, *names_and_value: Any) -> Struct:
     >>> setfield(struct(), "gru", "H", 100).gru.H
     100
     """
-    *names, value = names_and_value
     out = Struct(_required(s, "setfield"))
+    if len(names_and_value) < 2:
+        raise DlgruTypeError(
+            "Not enough input arguments",
+            identifier="dlgru:setfield:arguments",
+            function="setfield",
+            argument="value" if names_and_value else "name",
+            came="missing",
+            expected="setfield(s, name, ..., value)",
+        )
+    *names, value = names_and_value
     inner = out
-    for name in names[:-1]:
-        inner[name] = Struct(inner[name]) if name in inner else Struct()
+    for k, name in enumerate(names[:-1]):
+        check_name(name)
+        there = _required(inner[name], "setfield", names[: k + 1]) if name in inner else ()
+        inner[name] = Struct(there)
         inner = inner[name]
     inner[names[-1]] = value
     return out
 
 
+@any_spelling
 def orderfields(s: Struct) -> Struct:
     """Return a struct with its fields in the order of their character codes.
 
@@ -211,13 +230,16 @@ def orderfields(s: Struct) -> Struct:
     return Struct({name: s[name] for name in sorted(_required(s, "orderfields"))})
 
 
-def _required(s: Any, function: str) -> Struct:
+def _required(s: Any, function: str, path: Sequence[str] = ()) -> Struct:
+    """The struct that `s` is: the argument s, or the field that `path` leads to in it."""
     if isinstance(s, Struct):
         return s
+    if path and isinstance(s, Mapping):
+        return Struct(s)
     raise DlgruTypeError(
         identifier=f"dlgru:{function}:class",
         function=function,
-        argument="s",
+        argument=".".join(["s", *path]),
         came=f"of class {type(s).__name__}",
         expected="a struct",
     )

@@ -16,6 +16,7 @@ from dlgru.arrayhook import join_scalars, make_array, raw_of
 from dlgru.backend import double, result_dtype
 from dlgru.calls import any_spelling
 from dlgru.cells import Cell
+from dlgru.convert import rectangle
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.indexing import Shape
 from dlgru.mfunction import call_with_nargout
@@ -133,10 +134,9 @@ def _elements(a: Any, k: int) -> tuple[list[Any], Shape]:
     if isinstance(a, Struct | int | float | complex):
         return [a], (1, 1)
     if isinstance(a, list | tuple | np.ndarray | np.generic):
-        data = np.asarray(a)
-        shape = (
-            data.shape if data.ndim > 1 else _row(data.size) if a is not data else (1, data.size)
-        )
+        given = isinstance(a, np.ndarray)
+        data: Any = a if given else rectangle(a, "arrayfun", f"input {k + 2}")
+        shape = data.shape if data.ndim > 1 else (1, data.size) if given else _row(data.size)
         return data.reshape(-1, order="F").tolist(), trimmed(shape)
     raise DlgruTypeError(
         identifier="dlgru:arrayfun:class",

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlgru.arrayhook import fresh, scalar_of
+from dlgru.calls import any_spelling
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.tree import tree_map
 
@@ -35,6 +36,7 @@ def _own(leaf: Any) -> Any:
     return leaf.copy(order="K") if type(leaf) is np.ndarray else fresh(leaf)
 
 
+@any_spelling
 def mfunction(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function behave as a MATLAB function does.
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
 
 
 class OneOf:
@@ -63,7 +64,9 @@ class Flag:
             identifier=f"dlgru:{function}:option",
             function=function,
             argument=option,
-            came=repr(given) if isinstance(given, str | int | float) else type(given).__name__,
+            came=number_words(given)
+            if isinstance(given, str | int | float)
+            else type(given).__name__,
             expected="true or false",
         )
 
@@ -78,7 +81,7 @@ class Interval:
         """Return the number, or raise with the interval."""
         try:
             x = float(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             x = float("nan")
         above = x >= self.low if self.ends[0] == "[" else x > self.low
         below = x <= self.high if self.ends[1] == "]" else x < self.high
@@ -87,18 +90,22 @@ class Interval:
                 identifier=f"dlgru:{function}:option",
                 function=function,
                 argument=option,
-                came=repr(given) if isinstance(given, str | int | float) else str(given),
+                came=number_words(given) if isinstance(given, str | int | float) else str(given),
                 expected=f"a number in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}",
             )
         return x
 
 
 class Binder:
-    """How calls of one function are understood."""
+    """How calls of one function are understood.
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    With ``pairs=False`` text among the arguments is never the name of an option.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, *, pairs: bool = True) -> None:
         self.name = name
         self.function = function
+        self.pairs = pairs
         parameters = [
             p for p in inspect.signature(function).parameters.values() if p.name not in ("self",)
         ]
@@ -110,7 +117,6 @@ class Binder:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self._exact = frozenset(self.options) | frozenset(self.positional)
-        self._rules: dict[str, Any] | None = None
 
     def __call__(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -118,7 +124,7 @@ class Binder:
         """Return ``(positional, options)`` of a call, checked."""
         named: dict[str, Any] = {}
         for at, arg in enumerate(args):
-            if at >= self.required and isinstance(arg, str):
+            if self.pairs and at >= self.required and isinstance(arg, str):
                 option = self._option(arg)
                 if option is not None:
                     named = self._pairs(args[at:])
@@ -164,19 +170,18 @@ class Binder:
                 named[name] = rules[name].check(named[name], self.name, name)
         return args, named
 
-    @property
+    @cached_property
     def rules(self) -> dict[str, Any]:
         """The rule of each option that has one, read from the annotations on first use."""
-        if self._rules is None:
-            self._rules = {}
-            hints = get_type_hints(self.function, include_extras=True)
-            for name in (*self.options, *self.positional):
-                hint = hints.get(name)
-                if get_origin(hint) is Annotated:
-                    for extra in get_args(hint)[1:]:
-                        if hasattr(extra, "check"):
-                            self._rules[name] = extra
-        return self._rules
+        rules = {}
+        hints = get_type_hints(self.function, include_extras=True)
+        for name in (*self.options, *self.positional):
+            hint = hints.get(name)
+            if get_origin(hint) is Annotated:
+                for extra in get_args(hint)[1:]:
+                    if hasattr(extra, "check"):
+                        rules[name] = extra
+        return rules
 
     def _pairs(self, rest: tuple[Any, ...]) -> dict[str, Any]:
         named: dict[str, Any] = {}

@@ -9,7 +9,7 @@ A *primitive* is a forward on raw arrays and a derivative written in operations:
 
     @tanh.vjp
     def _(y, x):                             # Values, staged: the closure keeps y alone
-        return lambda g: g * conj(1 - y * y)
+        return lambda g: g * conjugate(1 - y * y)
 
     @tanh.cases
     def _(r):                                # inputs for tests and docs
@@ -33,7 +33,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from numpy import errstate
+from numpy import errstate, ndarray
 
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.convert import to_value
@@ -41,6 +41,7 @@ from dlgru.endmark import End, waits_for_end
 from dlgru.errors import DlgruTypeError
 from dlgru.fused import Fused, apply_fused
 from dlgru.namevalue import Binder
+from dlgru.places import mixed, operands, out_of_memory, together
 from dlgru.tape import Tape, next_id
 
 Door = Callable[..., Any]
@@ -68,6 +69,7 @@ class Operation:
         self.composite = composite
         self.differentiable = True
         self.expands = False
+        self.moves = False
         self.vjp_rule: Callable[..., Any] | None = None
         self.fused: Fused | None = None
         self.case_maker: Callable[[Any], Iterator[Any]] | None = None
@@ -89,10 +91,17 @@ class Operation:
             args, kwargs = self._binder(args, kwargs)
         try:
             return self._door(*args, **kwargs)
-        except DlgruTypeError:
+        except DlgruTypeError as problem:
             if waits_for_end(args):
                 return End.of(self.public, *args)
+            if problem.identifier.endswith(":device"):
+                found = operands(self._binder.positional, (*args, *kwargs.values()))
+                if len({x.on_device for x in found}) > 1:
+                    # What a part of the operation found, in the words of this call.
+                    raise mixed(self.name, found) from None
             raise
+        except MemoryError as problem:
+            raise out_of_memory(self.name, problem) from problem.__cause__
 
 
 OPS: dict[str, Operation] = {}
@@ -218,6 +227,10 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
     # NumPy's floating-point warnings are off while an operation computes, as they are in
     # MATLAB.  As a decorator this costs half of what it costs as a block.
     forward, expands = errstate(all="ignore")(op.function), op.expands
+    names = list(inspect.signature(op.function).parameters)
+
+    def in_one_place(inputs: Any, problem: Exception | None) -> tuple[Any, ...] | None:
+        return together(op.name, names, inputs, problem, OPS["gpuArray"].on_values)
 
     def on_values(*inputs: Any, **options: Any) -> Any:
         tape = None
@@ -231,9 +244,20 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
                         tape = t
             else:
                 raw.append(x)
-        out = forward(*raw, **options)
-        if type(out) is tuple:
-            return _record_many(op, tape, out, inputs, options)
+        try:
+            out = forward(*raw, **options)
+        except Exception as problem:
+            moved = in_one_place(inputs, problem)
+            if moved is None:
+                raise
+            return on_values(*moved, **options)
+        if type(out) is not ndarray:
+            if type(out) is tuple:
+                return _record_many(op, tape, out, inputs, options)
+            # Some functions of a device library take host arrays without a word.
+            moved = None if op.moves else in_one_place(inputs, None)
+            if moved is not None:
+                return on_values(*moved, **options)
         if tape is None or not op.differentiable:
             return Value(out)
         y = Value(out, tape, next_id())

@@ -19,6 +19,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.arrayhook import fresh, register_arrays
+from dlgru.calls import any_spelling
 from dlgru.display import summary_text
 from dlgru.errors import DlgruTypeError
 from dlgru.op import OPS
@@ -179,6 +180,7 @@ def _summary(self: DLArray) -> str:
     )
 
 
+@any_spelling
 def copy(X: Any) -> Any:
     """Another array with the same data, format and trace; assignments to one leave the other.
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from dlgru.arrayhook import scalar_of
+from dlgru.calls import any_spelling
 from dlgru.errors import DlgruValueError, listing
 from dlgru.twister import Doubles, Stream, Words, checked_seed
 
@@ -75,6 +77,7 @@ def _global() -> Stream:
     return _streams[0]
 
 
+@any_spelling
 def rng(
     seed: float | str | RngSettings | Mapping[str, Any] | None = None,
     generator: str | None = None,
@@ -84,11 +87,12 @@ def rng(
     Parameters
     ----------
     seed : whole number, "default", "shuffle", settings, or nothing
-        A number from 0 to 2^32 - 1 starts the sequence MATLAB starts with ``rng(seed)``.
-        ``"default"`` is seed 0, which stands for 5489.  ``"shuffle"`` takes a fresh seed from the
-        operating system's entropy (MATLAB takes the time of day): unlike every run before, yet
-        readable as ``rng().Seed``.  Settings that ``s = rng()`` returned (or a struct with fields
-        Type, Seed and State) are restored.  Without an argument nothing changes.
+        A number from 0 to 2^32 - 1, also in a one-element array, starts the sequence MATLAB starts
+        with ``rng(seed)``.  ``"default"`` is seed 0, which stands for 5489.  ``"shuffle"`` takes a
+        fresh seed from the operating system's entropy (MATLAB takes the time of day): unlike every
+        run before, yet readable as ``rng().Seed``.  Settings that ``s = rng()`` returned (or a
+        struct with fields Type, Seed and State) are restored.  Without an argument nothing
+        changes.
     generator : "twister", optional
         The only generator offered; MATLAB's others are an error.  ``rng("twister")`` is seed 0.
 
@@ -108,6 +112,7 @@ def rng(
     True
     >>> _ = rng(before)
     """
+    seed = scalar_of(seed)
     if isinstance(seed, str):
         seed = _named_seed(seed)
     if generator is not None:
@@ -160,7 +165,7 @@ def _restored(settings: RngSettings | Mapping[str, Any]) -> Stream:
                 expected="the fields Type, Seed and State",
             )
         # Structs from a file hold one-element arrays.
-        kind, seed = (np.asarray(settings[field]).item() for field in ("Type", "Seed"))
+        kind, seed = scalar_of(settings["Type"]), scalar_of(settings["Seed"])
         state = settings["State"]
     _check_generator(kind)
     stream = Stream(checked_seed(seed))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dlgru.arrayhook import raw_of
-from dlgru.errors import DlgruIndexError, size_text
+from dlgru.errors import DlgruIndexError, number_words, size_text
 
 IndexVector: TypeAlias = npt.NDArray[np.intp]
 Entry: TypeAlias = "slice | IndexVector"
@@ -134,14 +134,14 @@ class Place:
         return self.error(
             headline,
             "MATLAB:badsubscript",
-            came=str(index + first),
+            came=number_words(index + first),
             expected=f"{expected} (the array is {size_text(self.shape)})",
         )
 
 
 def number_text(value: Any) -> str:
     """A number as a message shows it."""
-    return f"{float(value):g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{float(value):g}" if isinstance(value, float | np.floating) else number_words(value)
 
 
 def kind_text(k: object) -> str:

@@ -338,6 +338,7 @@ def table(*columns: Any, VariableNames: Any = None) -> Table:
     return Table(dict(zip(names, columns, strict=True)))
 
 
+@any_spelling
 def istable(x: object) -> bool:
     """Return True if `x` is a table.
 

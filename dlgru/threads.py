@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dlgru.calls import any_spelling
 from dlgru.errors import DlgruValueError
 from dlgru.kernels.extension import native
 from dlgru.ops.sizes import whole
 
 
+@any_spelling
 def set_num_threads(n: int | None = None) -> None:
     """Limit the threads that one call of the compiled engine uses.
 
@@ -55,6 +57,7 @@ def set_num_threads(n: int | None = None) -> None:
         native.thread_limit(limit)
 
 
+@any_spelling
 def get_num_threads() -> int:
     """Return how many threads one call of the compiled engine may use now.
 

@@ -8,7 +8,7 @@ to build one like it.  Higher floors add their own kinds; nothing here names the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dlgru.errors import DlgruTypeError
@@ -16,24 +16,29 @@ from dlgru.errors import DlgruTypeError
 Opener = Callable[[Any], "tuple[list[Any], list[Any]]"]
 Builder = Callable[[Any, "list[Any]"], Any]
 
-_register: dict[type, tuple[Opener, Builder]] = {}
+Rules = tuple[Opener, Builder]
+Path = tuple[Any, ...]
+
+_register: dict[type, Rules] = {}
+_found: dict[type, Rules | None] = {}
+"""What `rules_of` has come to for each class that it met."""
 
 
 def register(kind: type, opener: Opener, builder: Builder) -> None:
     """Say how containers of class `kind` open (names and items) and are built like another."""
     _register[kind] = (opener, builder)
+    _found.clear()
 
 
-def rules_of(x: Any) -> tuple[Opener, Builder] | None:
+def rules_of(x: Any) -> Rules | None:
     """How to open and build `x`, or None if it is a leaf."""
-    for kind in type(x).__mro__:
-        rules = _register.get(kind)
-        if rules is not None:
-            return rules
-    return None
+    kind = type(x)
+    if kind not in _found:
+        _found[kind] = next((_register[k] for k in kind.__mro__ if k in _register), None)
+    return _found[kind]
 
 
-def tree_map(function: Callable[..., Any], tree: Any, *others: Any, path: str = "") -> Any:
+def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Apply ``function(leaf, *other_leaves)`` to parallel trees; the result has tree's shape.
 
     Another tree may be ``None`` or ``[]`` as a whole: then its leaves are ``[]``.
@@ -41,24 +46,27 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any, path: str = 
     rules = rules_of(tree)
     if rules is None:
         return function(tree, *others)
+    return _mapped(function, tree, rules, others, ())
+
+
+def _mapped(
+    function: Callable[..., Any], tree: Any, rules: Rules, others: Sequence[Any], path: Path
+) -> Any:
     opener, builder = rules
     names, items = opener(tree)
-    columns = []
-    for other in others:
-        columns.append(_matching(other, names, path, tree))
-    built = [
-        tree_map(
-            function,
-            item,
-            *[column[k] for column in columns],
-            path=f"{path}.{name}" if path else str(name),
-        )
-        for k, (name, item) in enumerate(zip(names, items, strict=True))
-    ]
+    columns = [_matching(other, names, path, tree) for other in others]
+    built = []
+    for k, item in enumerate(items):
+        beside = [column[k] for column in columns]
+        inner = rules_of(item)
+        if inner is None:
+            built.append(function(item, *beside))
+        else:
+            built.append(_mapped(function, item, inner, beside, (*path, names[k])))
     return builder(tree, built)
 
 
-def _matching(other: Any, names: list[Any], path: str, tree: Any) -> list[Any]:
+def _matching(other: Any, names: list[Any], path: Path, tree: Any) -> list[Any]:
     if other is None or (isinstance(other, list) and not other and names):
         return [[] for _ in names]
     rules = rules_of(other)
@@ -74,7 +82,7 @@ def _matching(other: Any, names: list[Any], path: str, tree: Any) -> list[Any]:
         "Containers that go together must have the same fields",
         identifier="dlgru:tree:mismatch",
         function="tree",
-        argument=f"the container at {path}" if path else "the container",
+        argument=f"the container at {'.'.join(map(str, path))}" if path else "the container",
         came=came,
         expected=f"a {type(tree).__name__} with {names}",
     )

@@ -35,7 +35,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError, number_words
 
 Doubles: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = NDArray[np.uint32]
@@ -306,7 +306,7 @@ def _whole(
         identifier=f"dlgru:{function}:{argument}",
         function=function,
         argument=argument,
-        came=str(value) if real else repr(value),
+        came=number_words(value),
         expected=f"a whole number{limits}",
     )
 

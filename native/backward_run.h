@@ -54,77 +54,105 @@ static size_t backward_bytes(const dlgru_run *run, int parts) {
     return lay_out_backward(run, parts, &m);
 }
 
-/* Rebuilds the gates of a part's rows of a chunk, all steps at once: every state is known. */
-static void gates_again(const dlgru_run *run, const backward_memory *m, ptrdiff_t s0, ptrdiff_t s1, range places,
-                        range panels, int part, int parts) {
+/* Points share p at its rows of a chunk; returns their number. */
+static ptrdiff_t rows_again(const dlgru_run *run, const backward_memory *m, ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t p,
+                            int parts) {
     const chunk *c = &m->chunk;
-    forward_rows r = m->rows[part];
-    dlgru_run saving = *run;
-    saving.gates = c->gates;
+    const forward_rows *r = &m->rows[p];
+    const range places = places_of(run, (int)p, parts), all = {0, run->B};
     ptrdiff_t rows = 0, first = 0;
     for (ptrdiff_t s = s0; s < s1; s++) {
         const ptrdiff_t t = time_of(run, s), n = running(run, places, t);
-        const ptrdiff_t row = first + smaller(places.first, running(run, (range){0, run->B}, t));
         for (ptrdiff_t i = 0; i < n; i++, rows++) {
-            r.x[rows] = c->x[row + i], r.from[rows] = c->from[row + i];
-            r.saved[rows] = c->saved[row + i], r.to[rows] = m->spare[part];
+            const ptrdiff_t row = first + places.first + i;
+            r->x[rows] = c->x[row], r->from[rows] = c->from[row];
+            r->saved[rows] = c->saved[row], r->to[rows] = m->spare[p];
         }
-        first += running(run, (range){0, run->B}, t);
+        first += running(run, all, t);
     }
-    input_product(&saving, &m->again, &r, rows, panels);
-    if (!run->before) {
-        step_after(&saving, &m->again, &r, rows, 0, rows, panels, 0);
-        return;
+    return rows;
+}
+
+/* Rebuilds the gates of a chunk, all steps at once: every state is known. */
+static int gates_again(const dlgru_run *run, backward_memory *m, ptrdiff_t s0, ptrdiff_t s1, int part, int parts,
+                       range *shares) {
+    dlgru_run saving = *run;
+    saving.gates = m->chunk.gates;
+    ptrdiff_t rows[DLGRU_MAX_PARTS], rounds = 0;
+    for (ptrdiff_t p = shares->first; p < shares->end; p++) {
+        const range units = panels_in(run, groups_for(run, (int)p, parts)), places = places_of(run, (int)p, parts);
+        rows[p] = rows_again(run, m, s0, s1, p, parts);
+        input_product(&saving, &m->again, &m->rows[p], rows[p], units);
+        if (!run->before) step_after(&saving, &m->again, &m->rows[p], rows[p], 0, rows[p], units, 0);
+        const ptrdiff_t own = larger(1, places.end - places.first);
+        rounds = larger(rounds, (rows[p] + own - 1) / own);
     }
+    /* By units all shares have the same rows, and this part may come to do those of others. */
+    for (int p = 0; run->by_units && p < parts; p++) rows[p] = rows[part];
     /* r∘h needs a place for each row: as many rows at a time as there are observations. */
-    const ptrdiff_t most = places.end - places.first;
-    for (ptrdiff_t row = 0; row < rows; row += most) {
-        const ptrdiff_t n = smaller(most, rows - row);
-        forward_rows some = r;
-        some.from += row, some.to += row, some.saved += row;
-        step_before(&saving, &m->again, &some, n, places.first, row, rows, panels, part, parts);
+    for (ptrdiff_t round = 0; run->before && round < rounds; round++)
+        for (int second = 0; second < 2; second++) {
+            for (ptrdiff_t p = shares->first; p < shares->end; p++) {
+                const range units = panels_in(run, groups_for(run, (int)p, parts));
+                const range places = places_of(run, (int)p, parts);
+                const ptrdiff_t own = places.end - places.first, from = smaller(round * own, rows[p]);
+                const ptrdiff_t n = smaller(own, rows[p] - from);
+                forward_rows some = m->rows[p];
+                some.from += from, some.to += from, some.saved += from;
+                step_before(&saving, &m->again, &some, n, places.first, from, rows[p], units, second);
+            }
+            if (run->by_units && !meet(run, part, parts, shares)) return 0;
+        }
+    return 1;
+}
+
+/* The gradients of the gates of one step, for one share. */
+static void slopes_of_step(const dlgru_run *run, const backward_memory *m, ptrdiff_t t, ptrdiff_t first, int second,
+                           int p, int parts) {
+    enum { AT_ONCE = 64 };
+    const backward_weights *w = &m->weights;
+    const chunk *c = &m->chunk;
+    const range places = places_of(run, p, parts), panels = panels_in(run, groups_for(run, p, parts));
+    const ptrdiff_t H = run->H, n = running(run, places, t);
+    const real *dy_rows[AT_ONCE];
+    slope_operands o = {.next_carry = w->padded, .H = H};
+    const slope_function slopes = second         ? sloping_opened[run->gate]
+                                  : run->before ? sloping_before[run->gate][run->act]
+                                                : sloping_after[run->gate][run->act];
+    for (ptrdiff_t i = 0; i < n; i += AT_ONCE) {
+        const ptrdiff_t some = smaller(AT_ONCE, n - i), place = places.first + i, row = first + place;
+        for (ptrdiff_t k = 0; run->dy.data && k < some; k++)
+            dy_rows[k] = input_row(&run->dy, t, observation(run, place + k));
+        o.saved = (const real *const *)c->saved + row, o.from = c->from + row;
+        o.dy = run->dy.data ? dy_rows : NULL;
+        o.d = c->d_rows + row, o.carry = w->carry + place * w->padded;
+        if (second) {
+            o.d_opened = w->d_opened + place * w->padded;
+            o.opened = c->opened_rows + row;
+        }
+        for (ptrdiff_t q = panels.first; q < panels.end; q++) {
+            o.unit = q * LANES;
+            o.lanes = smaller(LANES, H - o.unit);
+            slopes((int)some, &o);
+        }
     }
 }
 
-/* One step of a part: its places, and of them its panels. */
-static void step_back(const dlgru_run *run, const backward_memory *m, ptrdiff_t t, ptrdiff_t first, range places,
-                      range groups, range panels, int part, int parts) {
+/* The recurrent product of one step, for one share. */
+static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrdiff_t t, ptrdiff_t first, int second,
+                            int p, int parts) {
     const backward_weights *w = &m->weights;
-    const chunk *c = &m->chunk;
-    const ptrdiff_t H = run->H, n = running(run, places, t), row = first + (n ? places.first : 0);
-    const real *dy_rows[64];
+    const range places = places_of(run, p, parts), groups = groups_for(run, p, parts);
+    const ptrdiff_t H = run->H, n = running(run, places, t), most = widest(run->B);
+    if (!n) return;
+    real *const *d_rows = m->chunk.d_rows + first + places.first;
     real *carry = w->carry + places.first * w->padded;
-    for (int second = 0; second <= run->before; second++) {
-        slope_operands o = {.next_carry = w->padded, .H = H};
-        const slope_function slopes = second         ? sloping_opened[run->gate]
-                                      : run->before ? sloping_before[run->gate][run->act]
-                                                    : sloping_after[run->gate][run->act];
-        for (ptrdiff_t i = 0; i < n; i += 64) {
-            const ptrdiff_t some = smaller(64, n - i);
-            for (ptrdiff_t k = 0; run->dy.data && k < some; k++)
-                dy_rows[k] = input_row(&run->dy, t, observation(run, places.first + i + k));
-            o.saved = (const real *const *)c->saved + row + i, o.from = c->from + row + i;
-            o.dy = run->dy.data ? dy_rows : NULL;
-            o.d = c->d_rows + row + i, o.carry = carry + i * w->padded;
-            if (second) {
-                o.d_opened = w->d_opened + (places.first + i) * w->padded;
-                o.opened = c->opened_rows + row + i;
-            }
-            for (ptrdiff_t p = panels.first; p < panels.end; p++) {
-                o.unit = p * LANES;
-                o.lanes = smaller(LANES, H - o.unit);
-                slopes((int)some, &o);
-            }
-        }
-        if (run->by_units) meet(run, part, parts);
-        if (!run->before)
-            carry_on(w, H, widest(run->B), groups, n, 3 * H, c->d_rows + row, 0, w->R, carry, carry);
-        else if (second)
-            carry_on(w, H, widest(run->B), groups, n, 2 * H, c->d_rows + row, 0, w->R, carry, carry);
-        else
-            carry_on(w, H, widest(run->B), groups, n, H, c->d_rows + row, 2 * H, w->R_n, NULL,
-                     w->d_opened + places.first * w->padded);
-    }
+    if (!run->before)
+        carry_on(w, H, most, groups, n, 3 * H, d_rows, 0, w->R, carry, carry);
+    else if (second)
+        carry_on(w, H, most, groups, n, 2 * H, d_rows, 0, w->R, carry, carry);
+    else
+        carry_on(w, H, most, groups, n, H, d_rows, 2 * H, w->R_n, NULL, w->d_opened + places.first * w->padded);
 }
 
 /* The chunk's share of the gradients that gather over rows. */
@@ -223,36 +251,46 @@ static ptrdiff_t table(const dlgru_run *run, chunk *c, ptrdiff_t s0, ptrdiff_t s
     return rows;
 }
 
-static void backward_part(void *job, int part, int parts) {
-    const dlgru_run *run = job;
-    backward_memory m;
-    lay_out_backward(run, parts, &m);
-    const range places = places_of(run, part, parts), groups = groups_for(run, part, parts);
-    const range panels = panels_in(run, groups), all = {0, run->B};
+static int walk_back(const dlgru_run *run, backward_memory *m, int part, int parts, range *shares) {
+    const range all = {0, run->B};
     int started = 0;
-    start_back(run, &m, part, parts);
     for (ptrdiff_t s1 = run->T, s0; s1 > 0; s1 = s0) {
-        ptrdiff_t rows = 0, n;
+        ptrdiff_t rows = 0;
         for (s0 = s1; s0 > 0; s0--) {
-            n = running(run, all, time_of(run, s0 - 1));
-            if (s0 < s1 && rows + n > m.chunk.most) break;
+            const ptrdiff_t n = running(run, all, time_of(run, s0 - 1));
+            if (s0 < s1 && rows + n > m->chunk.most) break;
             rows += n;
         }
-        if (part == 0) table(run, &m.chunk, s0, s1);
-        meet(run, part, parts);
-        if (!run->gates) gates_again(run, &m, s0, s1, places, panels, part, parts);
+        if (part == 0) table(run, &m->chunk, s0, s1);
+        if (!meet(run, part, parts, shares)) return 0;
+        if (!run->gates && !gates_again(run, m, s0, s1, part, parts, shares)) return 0;
         ptrdiff_t first = rows;
         for (ptrdiff_t s = s1 - 1; s >= s0; s--) {
             const ptrdiff_t t = time_of(run, s);
             first -= running(run, all, t);
-            step_back(run, &m, t, first, places, groups, panels, part, parts);
+            for (int second = 0; second <= run->before; second++) {
+                for (ptrdiff_t p = shares->first; p < shares->end; p++)
+                    slopes_of_step(run, m, t, first, second, (int)p, parts);
+                if (run->by_units && !meet(run, part, parts, shares)) return 0;
+                for (ptrdiff_t p = shares->first; p < shares->end; p++)
+                    product_of_step(run, m, t, first, second, (int)p, parts);
+            }
         }
-        meet(run, part, parts);
-        if (rows) gather(run, &m, rows, started, part, parts);
+        if (!meet(run, part, parts, shares)) return 0;
+        for (ptrdiff_t p = shares->first; rows && p < shares->end; p++) gather(run, m, rows, started, (int)p, parts);
         started = started || rows;
-        meet(run, part, parts);
+        if (!meet(run, part, parts, shares)) return 0;
     }
-    if (part == 0) finish_gradients(run, &m);
+    return 1;
+}
+
+static void backward_part(void *job, int part, int parts) {
+    const dlgru_run *run = job;
+    backward_memory m;
+    range shares = {part, part + 1};
+    lay_out_backward(run, parts, &m);
+    start_back(run, &m, part, parts);
+    if (walk_back(run, &m, part, parts, &shares) && part == 0) finish_gradients(run, &m);
 }
 
 #endif

@@ -5,7 +5,11 @@
    one sender and one waiter, so two parts meet at the price of one cache line each way: about
    0.2 us. */
 
-enum { LONG_SPIN = 20000 /* nanoseconds */, SLEEPS = 8 };
+#if defined(DLGRU_IMPATIENT) /* in the fuzz: part 0 goes on alone at every other opportunity */
+enum { LONG_SPIN = 0, SLEEPS = 2, PROFIT = 0 };
+#else
+enum { LONG_SPIN = 20000 /* nanoseconds */, SLEEPS = 8, PROFIT = 1 };
+#endif
 
 static unsigned after(dlgru_barrier *barrier) {
     return atomic_load_explicit(&barrier->alone_after, memory_order_relaxed);
@@ -36,7 +40,7 @@ static void judge(dlgru_barrier *barrier, unsigned count, long long waited) {
     barrier->waited += waited;
     if (++barrier->sleeps < SLEEPS) return;
     const long long now = dlgru_now(), worked = now - barrier->since - barrier->waited;
-    if (barrier->waited > barrier->parts * worked && !after(barrier)) {
+    if (barrier->waited > PROFIT * barrier->parts * worked && !after(barrier)) {
         /* Not after this meeting, which others may have left already, but after the next: part 0
            has to come to that one before anybody leaves it. */
         atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);

@@ -36,7 +36,8 @@ typedef struct {
 
 /* Rows of a chunk: what fits in 384 KiB, or, where weights do not stay in the second cache, so
    many that reading the weights is paid for. */
-static ptrdiff_t chunk_rows(const dlgru_run *run, ptrdiff_t panels) {
+static ptrdiff_t chunk_rows(const dlgru_run *run, int parts) {
+    const ptrdiff_t all = panels_of(run->H), panels = run->by_units ? (all + parts - 1) / parts : all;
     const ptrdiff_t H = run->H, row = larger(panels, 1) * 3 * LANES * (ptrdiff_t)sizeof(real);
     const ptrdiff_t fitting = 384 * 1024 / row;
     const int heavy = 3 * H * (run->C + H) * (ptrdiff_t)sizeof(real) > 768 * 1024;
@@ -157,7 +158,7 @@ static void step_of_one(const dlgru_run *run, const forward_weights *w, const fo
     real *to[ABREAST_PANELS], *saved[ABREAST_PANELS];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES;
     const gate_function close = closing_after[run->gate][run->act];
-    tile_operands o = {.rows = r->from, .init = sums, .out = sums};
+    tile_operands o = {.rows = r->from, .init = sums, .out = sums, .turned = turned};
     gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = next_panel};
     g.from = from, g.to = to, g.saved = run->gates ? saved : NULL;
     const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
@@ -229,48 +230,44 @@ static void step_after(const dlgru_run *run, const forward_weights *w, const for
     }
 }
 
-/* The same with the reset gate before: r and z, then the product of r∘h.  `place` is where the
-   rows stand in `opened`. */
-static void step_before(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
-                        ptrdiff_t n, ptrdiff_t place, ptrdiff_t first, ptrdiff_t rows, range units,
-                        int part, int parts) {
+/* The same with the reset gate before: first r and z, then (`second`) the product of r∘h and the
+   state.  `place` is where the rows stand in `opened`. */
+static void step_before(const dlgru_run *run, const forward_weights *w, const forward_rows *r, ptrdiff_t n,
+                        ptrdiff_t place, ptrdiff_t first, ptrdiff_t rows, range units, int second) {
     static const _Alignas(64) real zeros[LANES];
     _Alignas(64) real sums[ROWS * 2 * LANES];
     const real *opened_rows[ROWS];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, blocks = (n + ROWS - 1) / ROWS;
     tile_operands o = {.out = sums, .next_out = 2 * LANES};
     gate_operands g = {.sums = sums, .next_sums = 2 * LANES, .next_input = 3 * LANES, .next_opened = w->padded};
-    for (int second = 0; second < 2; second++) {
-        for (ptrdiff_t p = units.first; p < units.end; p++) {
-            const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
-            const int kind = second ? aim(w, &o, p, H, 1, w->R_n, &run->R, 2 * H, H)
-                                    : aim(w, &o, p, H, 2, w->R, &run->R, 0, H);
-            g.unit = p * LANES;
-            g.lanes = smaller(LANES, H - g.unit);
-            for (ptrdiff_t k = 0; k < blocks; k++) {
-                const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
-                g.opened = w->opened + (place + i) * w->padded;
-                g.update = w->update + (place + i) * w->padded;
-                g.from = r->from + i, g.to = r->to + i, g.saved = run->gates ? r->saved + i : NULL;
-                if (second) {
-                    for (ptrdiff_t j = 0; j < m; j++) opened_rows[j] = g.opened + j * w->padded;
-                    o.rows = opened_rows;
-                    o.init_last = zeros;
-                    o.next_init_last = 0;
-                    run_tile(kind, m, 1, H, &o);
-                    g.input = input + i * 3 * LANES + 2 * LANES;
-                    closing_before[run->act]((int)m, &g);
-                } else {
-                    o.rows = r->from + i;
-                    o.init = input + i * 3 * LANES;
-                    o.init_last = o.init + LANES;
-                    o.next_init = o.next_init_last = 3 * LANES;
-                    run_tile(kind, m, 2, H, &o);
-                    opening_before[run->gate]((int)m, &g);
-                }
+    for (ptrdiff_t p = units.first; p < units.end; p++) {
+        const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
+        const int kind = second ? aim(w, &o, p, H, 1, w->R_n, &run->R, 2 * H, H)
+                                : aim(w, &o, p, H, 2, w->R, &run->R, 0, H);
+        g.unit = p * LANES;
+        g.lanes = smaller(LANES, H - g.unit);
+        for (ptrdiff_t k = 0; k < blocks; k++) {
+            const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
+            g.opened = w->opened + (place + i) * w->padded;
+            g.update = w->update + (place + i) * w->padded;
+            g.from = r->from + i, g.to = r->to + i, g.saved = run->gates ? r->saved + i : NULL;
+            if (second) {
+                for (ptrdiff_t j = 0; j < m; j++) opened_rows[j] = g.opened + j * w->padded;
+                o.rows = opened_rows;
+                o.init_last = zeros;
+                o.next_init_last = 0;
+                run_tile(kind, m, 1, H, &o);
+                g.input = input + i * 3 * LANES + 2 * LANES;
+                closing_before[run->act]((int)m, &g);
+            } else {
+                o.rows = r->from + i;
+                o.init = input + i * 3 * LANES;
+                o.init_last = o.init + LANES;
+                o.next_init = o.next_init_last = 3 * LANES;
+                run_tile(kind, m, 2, H, &o);
+                opening_before[run->gate]((int)m, &g);
             }
         }
-        if (run->by_units) meet(run, part, parts);
     }
 }
 

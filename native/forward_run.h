@@ -27,7 +27,7 @@ static size_t lay_out_forward(const dlgru_run *run, int parts, forward_memory *m
     for (int part = 0; part < parts; part++) {
         const range units = units_of(run, part, parts), places = places_of(run, part, parts);
         const ptrdiff_t n = places.end - places.first, panels = units.end - units.first;
-        const ptrdiff_t rows = larger(n, smaller(chunk_rows(run, panels), n * run->T));
+        const ptrdiff_t rows = larger(n, smaller(chunk_rows(run, parts), n * run->T));
         lay_out_rows(&c, &m->rows[part], rows, panels);
     }
     return c.used;
@@ -50,51 +50,78 @@ static void finish_places(const dlgru_run *run, range places) {
     }
 }
 
-static void forward_part(void *job, int part, int parts) {
-    const dlgru_run *run = job;
-    forward_memory m;
-    lay_out_forward(run, parts, &m);
-    const forward_weights *w = &m.weights;
-    forward_rows *r = &m.rows[part];
-    const range units = units_of(run, part, parts), places = places_of(run, part, parts);
-    const ptrdiff_t H = run->H, T = run->T;
-    pack_weights(run, w, share_of_panels(run, part, parts));
-    meet(run, part, parts);
+/* The rows of share p for one step. */
+static ptrdiff_t point_at_rows(const dlgru_run *run, forward_rows *r, ptrdiff_t t, range places) {
+    const ptrdiff_t n = running(run, places, t), H = run->H;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const ptrdiff_t b = observation(run, places.first + i);
+        r->from[i] = state_before(run, t, b);
+        r->to[i] = output_row(run, t, b);
+        r->saved[i] = run->gates ? (real *)run->gates + (t * run->B + b) * saved_of(run) * H : NULL;
+    }
+    return n;
+}
 
-    for (ptrdiff_t s0 = 0, s1; s0 < T; s0 = s1) {
-        ptrdiff_t rows = 0, n = running(run, places, time_of(run, s0));
-        for (s1 = s0; s1 < T && (s1 == s0 || rows + n <= r->most);) {
-            const ptrdiff_t t = time_of(run, s1++);
-            for (ptrdiff_t i = 0; i < n; i++)
-                r->x[rows++] = input_row(&run->x, t, observation(run, places.first + i));
-            if (s1 < T) n = running(run, places, time_of(run, s1));
+/* Walks over time with some shares in step.  Returns 0 if part 0 walks on alone. */
+static int walk(const dlgru_run *run, forward_memory *m, int part, int parts, range *shares) {
+    const forward_weights *w = &m->weights;
+    const range places = places_of(run, (int)shares->first, parts); /* by units: of all shares */
+    const ptrdiff_t most = m->rows[shares->first].most;
+    for (ptrdiff_t s0 = 0, s1; s0 < run->T; s0 = s1) {
+        ptrdiff_t rows = 0, first = 0;
+        for (s1 = s0; s1 < run->T; s1++) {
+            const ptrdiff_t n = running(run, places, time_of(run, s1));
+            if (s1 > s0 && rows + n > most) break;
+            rows += n;
         }
-        input_product(run, w, r, rows, units);
-        ptrdiff_t first = 0;
-        for (ptrdiff_t s = s0; s < s1; s++) {
-            const ptrdiff_t t = time_of(run, s);
-            n = running(run, places, t);
-            for (ptrdiff_t i = 0; i < n; i++) {
-                const ptrdiff_t b = observation(run, places.first + i);
-                r->from[i] = state_before(run, t, b);
-                r->to[i] = output_row(run, t, b);
-                r->saved[i] = run->gates ? (real *)run->gates + (t * run->B + b) * saved_of(run) * H : NULL;
+        for (ptrdiff_t p = shares->first; p < shares->end; p++) {
+            const real **x = m->rows[p].x;
+            for (ptrdiff_t s = s0; s < s1; s++) {
+                const ptrdiff_t t = time_of(run, s), n = running(run, places, t);
+                for (ptrdiff_t i = 0; i < n; i++) *x++ = input_row(&run->x, t, observation(run, places.first + i));
             }
-            if (run->before) {
-                step_before(run, w, r, n, places.first, first, rows, units, part, parts);
-            } else {
-                /* Every second step goes back over the panels: the last ones of the step before
-                   still lie in the nearest cache (a quarter less time at T,B,C,H = 1000,1,16,64). */
-                step_after(run, w, r, n, first, rows, units, (int)(s & 1));
-                if (run->by_units) meet(run, part, parts);
+            input_product(run, w, &m->rows[p], rows, units_of(run, (int)p, parts));
+        }
+        for (ptrdiff_t s = s0; s < s1; s++) {
+            ptrdiff_t n = 0;
+            for (int second = 0; second <= run->before; second++) {
+                for (ptrdiff_t p = shares->first; p < shares->end; p++) {
+                    forward_rows *r = &m->rows[p];
+                    const range units = units_of(run, (int)p, parts);
+                    n = point_at_rows(run, r, time_of(run, s), places);
+                    if (run->before)
+                        step_before(run, w, r, n, places.first, first, rows, units, second);
+                    else
+                        /* Every second step goes back over the panels: the last ones of the step
+                           before still lie in the nearest cache. */
+                        step_after(run, w, r, n, first, rows, units, (int)(s & 1));
+                }
+                if (run->by_units && !meet(run, part, parts, shares)) return 0;
             }
             first += n;
         }
     }
-    if (run->by_units)
-        finish_places(run, (range){share(run->B, part, parts), share(run->B, part + 1, parts)});
-    else
-        finish_places(run, places);
+    return 1;
+}
+
+static void forward_part(void *job, int part, int parts) {
+    const dlgru_run *run = job;
+    forward_memory m;
+    range shares = {part, part + 1};
+    lay_out_forward(run, parts, &m);
+    pack_weights(run, &m.weights, share_of_panels(run, part, parts));
+    if (!meet(run, part, parts, &shares)) return;
+    if (run->by_units) {
+        if (!walk(run, &m, part, parts, &shares)) return;
+        for (ptrdiff_t p = shares.first; p < shares.end; p++)
+            finish_places(run, (range){share(run->B, p, parts), share(run->B, p + 1, parts)});
+    } else {
+        for (ptrdiff_t p = shares.first; p < shares.end; p++) {
+            range one = {p, p + 1};
+            walk(run, &m, part, parts, &one);
+            finish_places(run, places_of(run, (int)p, parts));
+        }
+    }
 }
 
 #endif

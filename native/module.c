@@ -7,7 +7,6 @@
 #define NPY_TARGET_VERSION NPY_2_0_API_VERSION
 #include <Python.h>
 #include <numpy/arrayobject.h>
-#include <string.h>
 
 #include <string.h>
 

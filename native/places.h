@@ -47,8 +47,13 @@ INLINE const real *input_row(const dlgru_input *input, ptrdiff_t t, ptrdiff_t b)
 /* Values that backward needs, a unit. */
 INLINE ptrdiff_t saved_of(const dlgru_run *run) { return run->before ? 3 : 4; }
 
-INLINE void meet(const dlgru_run *run, int part, int parts) {
-    if (parts > 1) dlgru_barrier_wait(run->barrier, part);
+/* A part has shares of the work: its own one, or, where other programs hold the processors, part 0
+   has those of all.  Between two meetings shares may be done in any order.  Returns 0 if this
+   part has nothing more to do. */
+INLINE int meet(const dlgru_run *run, int part, int parts, range *shares) {
+    if (shares->end - shares->first == parts || dlgru_barrier_wait(run->barrier, part)) return 1;
+    *shares = (range){0, parts};
+    return part == 0;
 }
 
 /* Pieces of the run's memory, each on a 64-byte boundary.  With base NULL they are only counted. */

@@ -40,19 +40,12 @@ static void pack_left(const gradient *g, ptrdiff_t row, ptrdiff_t rows, ptrdiff_
     }
 }
 
-/* Puts sums of one vector of columns where they belong. */
-INLINE void put(const gradient *g, ptrdiff_t unit, ptrdiff_t column, const real *sums, int add) {
-    const ptrdiff_t n = smaller(LANES, g->columns - column), turned = g->turned;
+/* Adds sums of one vector of columns, at the end of the columns or across the turn. */
+static void put(const gradient *g, ptrdiff_t unit, ptrdiff_t column, const real *sums, int add) {
     real *to = g->to + unit * g->next_to;
-    if (column + n <= turned || column >= turned) {
-        to += column < turned ? column + g->columns - turned : column - turned;
-        vec sum = load(sums);
-        if (add) sum = load_up_to(to, n) + sum;
-        store_up_to(to, sum, n);
-        return;
-    }
-    for (ptrdiff_t j = 0; j < n; j++) { /* across the turn */
-        const ptrdiff_t at = column + j < turned ? column + j + g->columns - turned : column + j - turned;
+    const ptrdiff_t n = smaller(LANES, g->columns - column);
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const ptrdiff_t from = column + j, at = from < g->turned ? from + g->columns - g->turned : from - g->turned;
         to[at] = add ? to[at] + sums[j] : sums[j];
     }
 }
@@ -61,22 +54,28 @@ static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptr
     _Alignas(64) static const real zeros[3 * LANES];
     _Alignas(64) real sums[ROWS * 3 * LANES];
     const ptrdiff_t vectors = panels_of(g->columns), groups = groups_of(vectors, 3);
-    tile_operands o = {.next_k = g->next_right, .init = zeros, .out = sums, .next_out = 3 * LANES};
-    o.init_last = zeros;
     for (ptrdiff_t row = 0; row < rows && first < end; row += ROWS_AT_ONCE) {
         const ptrdiff_t K = smaller(ROWS_AT_ONCE, rows - row);
         const int add = g->started || row;
         pack_left(g, row, K, first, end, packed);
         for (ptrdiff_t q = 0; q < groups; q++) {
             const ptrdiff_t v0 = group_start(vectors, 3, q), V = group_start(vectors, 3, q + 1) - v0;
-            o.weights = g->right + row * g->next_right + v0 * LANES;
+            const ptrdiff_t column = v0 * LANES, last = column + V * LANES;
+            const int whole = last <= g->columns && (column >= g->turned || last <= g->turned);
+            const ptrdiff_t at = column < g->turned ? column + g->columns - g->turned : column - g->turned;
+            tile_operands o = {.weights = g->right + row * g->next_right + column, .next_k = g->next_right};
             for (ptrdiff_t block = first; block < end; block++) {
                 const ptrdiff_t unit = block * ROWS, m = smaller(ROWS, g->units - unit);
+                real *to = g->to + unit * g->next_to + at;
                 o.panel = packed + (block - first) * K * ROWS;
+                o.init = whole && add ? to : zeros;
+                o.next_init = o.next_init_last = whole && add ? g->next_to : 0;
+                o.init_last = o.init + (V - 1) * LANES;
+                o.out = whole ? to : sums;
+                o.next_out = whole ? g->next_to : 3 * LANES;
                 run_tile(PANEL, m, (int)V, K, &o);
-                for (ptrdiff_t i = 0; i < m; i++)
-                    for (ptrdiff_t v = 0; v < V; v++)
-                        put(g, unit + i, (v0 + v) * LANES, sums + (i * 3 + v) * LANES, add);
+                for (ptrdiff_t i = 0; !whole && i < m; i++)
+                    for (ptrdiff_t v = 0; v < V; v++) put(g, unit + i, column + v * LANES, sums + (i * 3 + v) * LANES, add);
             }
         }
     }

@@ -134,7 +134,11 @@ static void make_workers(int wanted) {
 
 /* -- the team ---------------------------------------------------------------------------------- */
 
+#if defined(DLGRU_IMPATIENT)
+enum { REST = 0 };
+#else
 enum { REST = 100000000 /* nanoseconds; a trial in vain costs up to 3 % of it */ };
+#endif
 
 static atomic_llong rests_until;
 

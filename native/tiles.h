@@ -5,7 +5,7 @@
    The order of the sum is the same for every size of tile, so that a row's result does not
    depend on the rows beside it, on the split into parts, or on the calls a sequence is cut into.
    Up to 63 terms are one chain.  From 64 on there are four segments of K/4 terms (the last one
-   takes the rest), each a chain of its own, and the result is ((s0 + s1) + s2) + s3, where s0
+   takes the rest), each a chain of its own, and the result is (s0 + s1) + (s2 + s3), where s0
    starts from `init`.  Four, because one row alone is otherwise bound by the latency of its
    three chains: an FMA takes four cycles and two are started in each, so eight chains are
    needed, and one row has 4·3 = 12.  Many rows walk the segments one after another. */
@@ -29,6 +29,7 @@ typedef struct {
     ptrdiff_t next_init_last;
     real *out; /* [row][vector][lane]; may be `init` */
     ptrdiff_t next_out;
+    int turned; /* the second half of k first, if both halves are walked one after the other */
 } tile_operands;
 
 typedef void (*tile_function)(ptrdiff_t K, const tile_operands *o);
@@ -75,6 +76,11 @@ INLINE void tile(const int M, const int V, const int kind, ptrdiff_t K, const ti
             }                                                                             \
         }                                                                                 \
     }
+/* What the last segment has more than the others. */
+#define REST                                                                                      \
+    for (ptrdiff_t k = 4 * L; k < K; k++) {                                                       \
+        EACH(i, v) sum[1][i][v] += spread(left[i][k * step]) * load(weights + k * next_k + VECTOR_AT(v)); \
+    }
 #define EACH(i, v) UNROLL for (int i = 0; i < M; i++) UNROLL for (int v = 0; v < V; v++)
 /* Without this, GCC lets each of the three products of a row read its factor from memory. */
 #if defined(__x86_64__)
@@ -87,43 +93,51 @@ INLINE void tile(const int M, const int V, const int kind, ptrdiff_t K, const ti
         CHAINS(1, 0, K, 0)
     } else {
         const ptrdiff_t L = K / SEGMENTS;
+        vec half[ROWS][WIDEST];
         if (A == 4) {
             UNROLL for (int s = 1; s < 4; s++) EACH(i, v) sum[s][i][v] = (vec){0};
             CHAINS(4, 0, L, L)
-            EACH(i, v) sum[0][i][v] = sum[0][i][v] + sum[1][i][v] + sum[2][i][v];
+            EACH(i, v) half[i][v] = sum[0][i][v] + sum[1][i][v];
+            EACH(i, v) sum[0][i][v] = sum[2][i][v];
             EACH(i, v) sum[1][i][v] = sum[3][i][v];
-        } else if (A == 2) {
-            vec first[ROWS][WIDEST];
-            EACH(i, v) sum[1][i][v] = (vec){0};
-            CHAINS(2, 0, L, L)
-            EACH(i, v) first[i][v] = sum[0][i][v] + sum[1][i][v];
+            REST
+        } else if (A == 2 && o->turned) {
+            vec other[ROWS][WIDEST];
+            EACH(i, v) half[i][v] = sum[0][i][v];
             EACH(i, v) sum[0][i][v] = sum[1][i][v] = (vec){0};
             CHAINS(2, 2 * L, 3 * L, L)
-            EACH(i, v) sum[0][i][v] = first[i][v] + sum[0][i][v];
+            REST
+            EACH(i, v) other[i][v] = sum[0][i][v] + sum[1][i][v];
+            EACH(i, v) sum[0][i][v] = half[i][v];
+            EACH(i, v) sum[1][i][v] = (vec){0};
+            CHAINS(2, 0, L, L)
+            EACH(i, v) half[i][v] = other[i][v];
+        } else if (A == 2) {
+            EACH(i, v) sum[1][i][v] = (vec){0};
+            CHAINS(2, 0, L, L)
+            EACH(i, v) half[i][v] = sum[0][i][v] + sum[1][i][v];
+            EACH(i, v) sum[0][i][v] = sum[1][i][v] = (vec){0};
+            CHAINS(2, 2 * L, 3 * L, L)
+            REST
         } else {
-            vec so_far[ROWS][WIDEST];
+            vec one[ROWS][WIDEST];
             CHAINS(1, 0, L, 0)
-            EACH(i, v) so_far[i][v] = sum[0][i][v];
+            EACH(i, v) one[i][v] = sum[0][i][v];
             EACH(i, v) sum[0][i][v] = (vec){0};
             CHAINS(1, L, 2 * L, 0)
-            EACH(i, v) so_far[i][v] += sum[0][i][v];
+            EACH(i, v) half[i][v] = one[i][v] + sum[0][i][v];
             EACH(i, v) sum[0][i][v] = (vec){0};
             CHAINS(1, 2 * L, 3 * L, 0)
-            EACH(i, v) so_far[i][v] += sum[0][i][v];
+            EACH(i, v) one[i][v] = sum[0][i][v];
             EACH(i, v) sum[0][i][v] = (vec){0};
             CHAINS(1, 3 * L, K, 0)
-            EACH(i, v) sum[0][i][v] = so_far[i][v] + sum[0][i][v];
+            EACH(i, v) sum[1][i][v] = one[i][v];
         }
-        if (A > 1) { /* what the last segment is longer than the others, then its sum */
-            for (ptrdiff_t k = 4 * L; k < K; k++) {
-                EACH(i, v) sum[1][i][v] +=
-                    spread(left[i][k * step]) * load(weights + k * next_k + VECTOR_AT(v));
-            }
-            EACH(i, v) sum[0][i][v] += sum[1][i][v];
-        }
+        EACH(i, v) sum[0][i][v] = half[i][v] + (sum[0][i][v] + sum[1][i][v]);
     }
     EACH(i, v) store(o->out + i * o->next_out + v * LANES, sum[0][i][v]);
 #undef CHAINS
+#undef REST
 #undef EACH
 }
 
@@ -158,7 +172,7 @@ static const tile_function wide_tiles[2][WIDEST + 1] = {
 
 INLINE void run_tile(int kind, ptrdiff_t rows, int vectors, ptrdiff_t K, const tile_operands *o) {
     if (vectors > 3)
-        wide_tiles[kind][vectors](K, o);
+        wide_tiles[kind == IN_PLACE][vectors](K, o);
     else
         tiles[kind][rows - 1][vectors - 1](K, o);
 }

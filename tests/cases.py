@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from fakedevice import FakeArray
+from fakedevice import LIBRARY, FakeArray
 
 import dlgru.ops
 from dlgru.array import DLArray, Value, wrap
+from dlgru.devicelibrary import register_device_library
 from dlgru.op import OPS, Operation
 from dlgru.ops.format import dlarray
 
@@ -125,6 +126,8 @@ def _devices() -> dict[str, Callable[[Any], Any]]:
             found["cupy"] = lambda host: cupy.asarray(host, order="F")
     except Exception:  # no CuPy, or no driver: whatever it is, there is no device to test
         pass
+    if "cupy" not in found:
+        register_device_library(LIBRARY)  # gpuArray goes to the device that is not there
     return found
 
 

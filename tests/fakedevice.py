@@ -8,6 +8,7 @@ that fails here would certainly copy, stall or raise there.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,30 @@ SIZE_DEPENDS_ON_DATA = {"unique", "nonzero", "flatnonzero", "argwhere"}
 ONLY_ON_HOST = {"tolist", "tobytes", "tofile", "dump", "data", "ctypes"}
 
 
+class OutOfMemoryError(MemoryError):
+    """What CuPy raises when the device is full."""
+
+
 class Traffic:
-    """What has gone on since the last ``reset``: transfers, waits, and elements written."""
+    """What has gone on since the last ``reset``: transfers, waits, and elements written.
+
+    `room` is the number of arrays that still fit on the device, where that matters.
+    """
 
     sent = fetched = waited = written = 0
+    room: int | None = None
 
     def reset(self) -> None:
         """Start counting again."""
         self.sent = self.fetched = self.waited = self.written = 0
+
+    def allocate(self, size: int) -> None:
+        """Take memory for an array that is about to be written."""
+        if self.room is not None:
+            if not self.room:
+                raise OutOfMemoryError(f"Out of memory allocating {8 * size:,} bytes")
+            self.room -= 1
+        self.written += size
 
     @property
     def back(self) -> int:
@@ -49,11 +66,12 @@ class FakeArray:
     def __init__(self, host: Any) -> None:
         TRAFFIC.sent += 1
         self._host = np.array(host, order="F")
+        TRAFFIC.allocate(self._host.size)
 
-    def get(self) -> Any:
-        """A host copy."""
+    def get(self, order: str = "C") -> Any:
+        """A host copy; row-major, as CuPy's is, unless something else is asked for."""
         TRAFFIC.fetched += 1
-        return self._host.copy(order="F")
+        return self._host.copy(order=order)
 
     def item(self) -> Any:
         """The one element, as a Python number."""
@@ -62,6 +80,12 @@ class FakeArray:
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("silent conversion of a device array to a host array; write x.get()")
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0  # kDLCUDA, the first
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return FakeCapsule(self, options)
 
     def __len__(self) -> int:
         return len(self._host)
@@ -79,11 +103,17 @@ class FakeArray:
         self._host[inside(key)] = inside(value)
         TRAFFIC.written += self._host[inside(key)].size
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_host":
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._host, name, inside(value))  # x.real = y
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ONLY_ON_HOST:
             raise AttributeError(f"a device array has no {name}")
         found = getattr(self._host, name)
-        return forwarded(found) if callable(found) else on_device(found)
+        return forwarded(found, f".{name}") if callable(found) else on_device(found)
 
 
 def on_device(result: Any) -> Any:
@@ -95,8 +125,15 @@ def on_device(result: Any) -> Any:
     made = FakeArray.__new__(FakeArray)
     made._host = np.asarray(result)
     if made._host.base is None:  # not a view
-        TRAFFIC.written += made._host.size
+        TRAFFIC.allocate(made._host.size)
     return made
+
+
+class FakeCapsule:
+    """An array on its way to another library."""
+
+    def __init__(self, array: FakeArray, options: dict[str, Any]) -> None:
+        self.array, self.options = array, options
 
 
 def inside(x: Any) -> Any:
@@ -108,10 +145,15 @@ def inside(x: Any) -> Any:
     return x._host if isinstance(x, FakeArray) else x
 
 
-def forwarded(function: Any) -> Any:
+CALLED: set[tuple[str, int, frozenset[str]]] = set()
+"""Every function called so far: its name (of a method, with a dot), and how it was called."""
+
+
+def forwarded(function: Any, name: str) -> Any:
     """A function of NumPy's, for arrays on the device."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        CALLED.add((name, len(args), frozenset(kwargs)))
         named = {key: inside(x) for key, x in kwargs.items()}
         return on_device(function(*[inside(x) for x in args], **named))
 
@@ -138,18 +180,68 @@ for _name in (*OPERATORS.split(), *IN_PLACE.split()):
     setattr(FakeArray, f"__{_name}__", _operator(f"__{_name}__", _name in IN_PLACE.split()))
 
 
+class Runtime:
+    """Two devices of a make that does not exist."""
+
+    current = 0
+
+    def getDeviceCount(self) -> int:
+        return 2
+
+    def getDevice(self) -> int:
+        return self.current
+
+    def getDeviceProperties(self, number: int) -> dict[str, Any]:
+        return {
+            "name": f"Fake {number}".encode(),
+            "major": 9,
+            "minor": 0,
+            "multiProcessorCount": 132,
+            "maxThreadsPerBlock": 1024,
+            "sharedMemPerBlock": 49152,
+            "warpSize": 32,
+        }
+
+    def memGetInfo(self) -> tuple[int, int]:
+        return 5000, 8000
+
+    def driverGetVersion(self) -> int:
+        return 13010
+
+    def runtimeGetVersion(self) -> int:
+        return 12090
+
+
+class Cuda:
+    """What of ``cupy.cuda`` is asked about a device."""
+
+    runtime = Runtime()
+
+    def Device(self, number: int) -> Any:
+        return SimpleNamespace(use=lambda: setattr(self.runtime, "current", number))
+
+
 class Library:
     """What ``cupy`` is to CuPy's arrays: NumPy's functions, on the device."""
 
     ndarray = FakeArray
+    cuda = Cuda()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
         TRAFFIC.waited += name in SIZE_DEPENDS_ON_DATA
-        return found if isinstance(found, type) or not callable(found) else forwarded(found)
+        return found if isinstance(found, type) or not callable(found) else forwarded(found, name)
+
+    def get_default_memory_pool(self) -> Any:
+        return SimpleNamespace(free_bytes=lambda: 700)
+
+    def from_dlpack(self, x: Any) -> Any:
+        """The same memory as an array of this library."""
+        return on_device(x.__dlpack__().array._host)
 
     def asarray(self, x: Any, dtype: Any = None, order: Any = None) -> Any:
         """Send a host array or numbers; device arrays stay where they are."""
+        CALLED.add(("asarray", 1 + (dtype is not None), frozenset(["order"] * bool(order))))
         if isinstance(x, FakeArray):
             return on_device(np.asarray(x._host, dtype=dtype, order=order))
         TRAFFIC.sent += 1

@@ -26,7 +26,8 @@ GRU = (array("CBT", 3, 2, 4), dl.zeros(H, 1), dl.ones(3 * H, 3), dl.ones(3 * H, 
 BIAS = dl.zeros(3 * H, 1)
 
 ONE_ARRAY = """
-    abs ceil conj cos ctranspose double exp expm1 fix floor imag isempty leakyrelu length log
+    abs ceil conj cos ctranspose double exp expm1 fix floor gather gpuArray imag isempty
+    isgpuarray leakyrelu length log
     log1p logical ndims not_ numel real relu round sigmoid sign sin single softmax sqrt squeeze
     tanh transpose uminus underlyingType
 """
@@ -44,6 +45,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     **{name: (CB, U) for name in LOSSES.split()},
     "adamupdate": (P, P, P, P, 1),
     "arrayfun": (identity, dl.ones(1, 2)),
+    "canUseGPU": (),
     "cast": (P, "single"),
     "cat": (1, U, U),
     "cell": (2, 3),
@@ -63,6 +65,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "fullyconnect": (CB, dl.ones(4, 2), dl.zeros(4, 1)),
     "get_num_threads": (),
     "getfield": (S, "a"),
+    "gpuDevice": (),
     "gru": (*GRU, BIAS),
     "horzcat": (U, U),
     "ipermute": (U, [2, 1]),

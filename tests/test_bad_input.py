@@ -20,8 +20,9 @@ from dlgru.errors import DlgruError, DlgruTypeError
 
 ANY_VALUE = set(
     """
-    arrayfun cell cellfun copy dims dlfeval dlgradient extractdata finddim iscell isdlarray
-    isempty isfield isstruct istable length mfunction ndims numel size struct table
+    arrayfun cell cellfun copy dims dlfeval dlgradient extractdata finddim gather iscell
+    isdlarray isempty isfield isgpuarray isstruct istable length mfunction ndims numel size
+    struct table
     """.split()
 )
 """Functions that answer for anything, or hand it on; what they do refuse is in the other file."""

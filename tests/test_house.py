@@ -25,9 +25,9 @@ MODULES = {
 
 # A module imports only what stands before it in this list.
 FLOORS = {
-    "ground": "errors namevalue labels backend",
+    "ground": "errors namevalue labels backend devicelibrary",
     "machinery": """
-        tape tree twister rng formatshort display arrayhook sameness structs mfunction calls
+        calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
         endmark subscript pythonbrackets matlabparens indexing selecting
         cells tablecolumns tables fields
         kernels.extension kernels.spec kernels.scratch kernels.pointwise kernels.plain_sums
@@ -36,14 +36,16 @@ FLOORS = {
         kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cuda
         kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences kernels.gpu.persistent
         kernels.gpu.cluster kernels.gpu.group kernels.gpu.recordings kernels.gpu.graph
+        kernels.gpu.cudnnlibrary kernels.gpu.cudnn
         kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
-    "definition": "array convert fused op",
+    "definition": "array convert places fused op",
     "operations": """
-        ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.compare
-        ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction ops.extrema
-        ops.linalg ops.index ops.format ops.create ops.activation ops.connect ops.loss
-        ops.cells ops.recurrent_sizes ops.recurrent ops.fastdoor protocols mapping onehot threads
+        ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.complexdata
+        ops.compare ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction
+        ops.extrema ops.linalg ops.index ops.format ops.inquiry ops.create ops.gpu
+        ops.activation ops.connect ops.loss ops.cells ops.recurrent_sizes ops.recurrent
+        ops.fastdoor protocols mapping onehot threads
     """,
     "calculus": "autodiff numericslope checkproblem checkgrad",
     "training": "training training.leafwise training.steps training.updates training.batches",

@@ -1,4 +1,8 @@
-"""Activations: ``sigmoid relu leakyrelu softmax``.  Logical data are refused, as in MATLAB."""
+"""Activations: ``sigmoid relu leakyrelu softmax``.
+
+Logical data are refused, as in MATLAB.  Complex data go where there is one meaning: into
+``sigmoid`` and ``softmax``, which are analytic; a threshold has none.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from typing import Annotated, Any
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import xp_of
 from dlgru.convert import labels_of, to_value
-from dlgru.errors import DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.labels import describe, positions
 from dlgru.namevalue import Interval
 from dlgru.op import Door, Operation, composite, primitive
-from dlgru.ops.classes import conj, floating
+from dlgru.ops.classes import conjugate, floating
 from dlgru.ops.compare import gt_values, select
+from dlgru.ops.complexdata import is_complex
 from dlgru.ops.format import require_format, stripdims
 from dlgru.ops.reduction import over, sum
 
@@ -25,6 +30,28 @@ def activation(op: Operation) -> Door:
         return wrap(op.on_values(value, *args, **options), labels_of(X))
 
     return door
+
+
+def threshold(op: Operation) -> Door:
+    """Door of an activation that asks which elements are positive: refuses complex data too."""
+    door = activation(op)
+
+    def real_door(X: Any, *args: Any, **options: Any) -> DLArray:
+        if is_complex(to_value(X, op.name)):
+            raise DlgruTypeError(
+                "Complex numbers are neither positive nor negative",
+                identifier=f"dlgru:{op.name}:complex",
+                function=op.name,
+                argument="X",
+                came="complex",
+                expected="real numbers",
+                fix=f"for a threshold in both parts write "
+                f"complex({op.name}(real(X)), {op.name}(imag(X)))",
+            )
+        result: DLArray = door(X, *args, **options)
+        return result
+
+    return real_door
 
 
 @primitive("sigmoid", labels=activation)
@@ -42,16 +69,17 @@ def sigmoid(X: Any) -> Any:
 
 @sigmoid.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g * conj(y * (1 - y))
+    return lambda g: g * conjugate(y * (1 - y))
 
 
 @sigmoid.cases
 def _(r: Any) -> Any:
     yield (r(3, 2, fmt="CB"),)
     yield (r(2, 2, 2),)
+    yield (r(2, 2, kind="complex"),)
 
 
-@primitive("relu", labels=activation)
+@primitive("relu", labels=threshold)
 def relu(X: Any) -> Any:
     """``max(X, 0)`` of each element; the derivative at 0 is 0, and NaN stays NaN.
 
@@ -77,7 +105,7 @@ def _(r: Any) -> Any:
     yield (r(3, 2, fmt="CB", kind="nonzero"),)
 
 
-@composite("leakyrelu", labels=activation)
+@composite("leakyrelu", labels=threshold)
 def leakyrelu(X: Any, scaleFactor: Annotated[float, Interval(0, float("inf"))] = 0.01) -> Any:
     """X where it is positive, ``scaleFactor * X`` elsewhere.
 
@@ -107,14 +135,19 @@ def _(r: Any) -> Any:
 
 @primitive("softmax")
 def softmax(X: Any, axes: tuple[int, ...]) -> Any:
-    top = over("max", X, axes) if X.size else over("sum", X, axes)
+    top = over("max" if X.size else "sum", X.real, axes)
     e = xp_of(X).exp((X.T - top.T).T)
     return (e.T / over("sum", e, axes).T).T
 
 
 @softmax.vjp
 def _(y: Value, x: Value, axes: tuple[int, ...]) -> Any:
-    return lambda g: y * (g - sum(g * y, axes))
+    def back(g: Value) -> Value:
+        slope: Value = conjugate(y)
+        pulled: Value = slope * (g - sum(g * slope, axes))
+        return pulled
+
+    return back
 
 
 @softmax.cases
@@ -122,6 +155,7 @@ def _(r: Any) -> Any:
     yield (r(3, 2, fmt="CB"),)
     yield (r(2, 3, 2, fmt="SCB"),)
     yield r(2, 3), {"DataFormat": "BC"}
+    yield (r(3, 2, fmt="CB", kind="complex"),)
 
 
 @softmax.door

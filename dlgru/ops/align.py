@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dlgru.array import DLArray, Value, finish, wrap
-from dlgru.convert import is_number, labels_of, to_value
+from dlgru.convert import as_double, is_number, labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.labels import describe, union
 from dlgru.op import Door, Operation
@@ -23,7 +23,9 @@ def operand(x: Any, function: str, argument: str) -> Any:
     kind = type(x)
     if kind is DLArray:
         return x._value or x._settle()
-    if kind is float or kind is int or kind is bool or kind is complex:
+    if kind is float or kind is bool or kind is complex:
+        return x
+    if kind is int and x.bit_length() < 1024:
         return x
     if isinstance(x, list | tuple) and any(type(item) is DLArray for item in x):
         raise DlgruTypeError(
@@ -36,7 +38,7 @@ def operand(x: Any, function: str, argument: str) -> Any:
             fix="join arrays with horzcat(a, b) or vertcat(a, b)",
         )
     if is_number(x):
-        return x
+        return as_double(x, function, argument)
     return to_value(x, function, argument)
 
 

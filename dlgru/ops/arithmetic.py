@@ -16,7 +16,7 @@ from dlgru.backend import xp_of
 from dlgru.errors import DlgruTypeError
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
-from dlgru.ops.classes import conj
+from dlgru.ops.classes import conjugate
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.pairs import apply_ufunc, counted, literal
 
@@ -104,13 +104,7 @@ def times(A: Any, B: Any) -> Any:
 
 @times.vjp
 def _(y: Value, a: Any, b: Any) -> Any:
-    return lambda g: g * _conj(b), lambda g: g * _conj(a)
-
-
-def _conj(x: Any) -> Any:
-    if type(x) is Value:
-        return conj(x) if x.data.dtype in backend.REAL_OF else x
-    return x.conjugate()
+    return lambda g: g * conjugate(b), lambda g: g * conjugate(a)
 
 
 @times.cases
@@ -139,7 +133,7 @@ def rdivide(A: Any, B: Any) -> Any:
 
 @rdivide.vjp
 def _(y: Value, a: Any, b: Any) -> Any:
-    return lambda g: g / _conj(b), lambda g: -g * _conj(y / b)
+    return lambda g: g / conjugate(b), lambda g: -g * conjugate(y / b)
 
 
 @rdivide.cases
@@ -171,8 +165,8 @@ def power(A: Any, B: Any) -> Any:
 @power.vjp
 def _(y: Value, a: Any, b: Any) -> Any:
     return (
-        lambda g: g * _conj(_slope(a, b)),
-        lambda g: g * _conj(y * _log_base(a)),
+        lambda g: g * conjugate(_slope(a, b)),
+        lambda g: g * conjugate(y * _log_base(a)),
     )
 
 
@@ -223,7 +217,7 @@ def log_complex(x: Any) -> Any:
 
 @log_complex.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g / conj(x)
+    return lambda g: g / conjugate(x)
 
 
 @log_complex.cases

@@ -7,6 +7,7 @@ from typing import Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import CLASS_NAMES, as_colmajor, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.op import keep, primitive
@@ -73,7 +74,7 @@ def _converter(name: str, doc: str) -> Any:
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = doc
-    return convert
+    return any_spelling(convert)
 
 
 single = _converter(
@@ -117,6 +118,7 @@ logical = _converter(
 )
 
 
+@any_spelling
 def cast(X: Any, newclass: Any, like: Any = None) -> DLArray:
     """Convert to a class given by name, or to the class of another array.
 
@@ -150,6 +152,7 @@ def cast(X: Any, newclass: Any, like: Any = None) -> DLArray:
     return result
 
 
+@any_spelling
 def underlyingType(X: Any) -> str:
     """The class of the data: ``"single"``, ``"double"`` or ``"logical"``.
 
@@ -162,6 +165,7 @@ def underlyingType(X: Any) -> str:
     return CLASS_NAMES[to_value(X, "underlyingType").dtype]
 
 
+@any_spelling
 def isUnderlyingType(X: Any, typename: str) -> bool:
     """True if the data are of the class `typename`.
 
@@ -213,13 +217,20 @@ def conj(x: Any) -> Any:
 
 @conj.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: conj(g)
+    return lambda g: conjugate(g)
 
 
 @conj.cases
 def _(r: Any) -> Any:
     yield (r(3, 2, fmt="CB"),)
     yield (r(3, 2, kind="complex"),)
+
+
+def conjugate(x: Any) -> Any:
+    """The conjugate of a Value or number, for derivatives: real ones pass, and record nothing."""
+    if type(x) is not Value:
+        return x.conjugate()
+    return conj(x) if x.data.dtype in backend.REAL_OF else x
 
 
 @primitive("real", labels=keep)

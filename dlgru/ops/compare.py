@@ -13,17 +13,28 @@ from dlgru.backend import xp_of
 from dlgru.convert import to_value
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
+from dlgru.ops.complexdata import exceeds, is_complex
 from dlgru.ops.pairs import apply_ufunc, match
 
 
 def _comparison(name: str, ufunc: str, operator: str, sign: str) -> Any:
-    def forward(A: Any, B: Any) -> Any:
-        return apply_ufunc(ufunc, A, B)
+    if name in ("eq", "ne"):
+        complex_data = "Complex data are compared in both parts."
+
+        def forward(A: Any, B: Any) -> Any:
+            return apply_ufunc(ufunc, A, B)
+
+    else:
+        complex_data = "Of complex data only the real parts are compared, as in MATLAB."
+
+        def forward(A: Any, B: Any) -> Any:
+            return apply_ufunc(ufunc, A.real, B.real)
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"""Compare element by element: true where ``A {sign} B``.
 
     The result is logical, with the labels of both operands in union; it is not traced.
+    {complex_data}
 
     Examples
     --------
@@ -40,6 +51,8 @@ def _comparison(name: str, ufunc: str, operator: str, sign: str) -> Any:
         yield r(3, 2, fmt="CB"), r(3, 2, fmt="CB")
         yield r(3, 2, fmt="CB"), 0
         yield r(3, 1), r(1, 2)
+        yield r(3, 2, kind="complex"), r(3, 1, kind="complex")
+        yield r(3, 2, kind="complex"), 0.5j
 
     return op
 
@@ -53,6 +66,7 @@ ge = _comparison("ge", "greater_equal", "__ge__", ">=")
 
 eq_values = eq.op.on_values
 gt_values = gt.op.on_values
+exceeds_values = exceeds.op.on_values
 
 
 def _connective(name: str, ufunc: str, operator: tuple[str, ...], sign: str) -> Any:
@@ -136,6 +150,9 @@ def _select(mask: Any, A: Any, B: Any) -> DLArray:
 
 def _extreme(name: str, ufunc: str, first_wins: Any) -> Any:
     def forward(A: Any, B: Any) -> Any:
+        if is_complex(A) or is_complex(B):
+            a, b = [Value(x) if hasattr(x, "dtype") else x for x in (A, B)]
+            return select.op.function(first_wins(a, b).data, A, B)
         return apply_ufunc(ufunc, A, B)
 
     forward.__name__ = forward.__qualname__ = name
@@ -152,6 +169,8 @@ def _extreme(name: str, ufunc: str, first_wins: Any) -> Any:
         yield r(3, 2, fmt="CB"), r(3, 2, fmt="CB")
         yield r(3, 2, fmt="CB"), 0
         yield r(3, 1), r(1, 4)
+        yield r(3, 1, kind="complex"), r(1, 4, kind="complex")
+        yield r(3, 2, kind="complex"), 1
 
     return op
 
@@ -164,5 +183,5 @@ def _or(a: Any, b: Any) -> Any:
     return or_.op.on_values(a, b)
 
 
-maximum = _extreme("maximum", "fmax", lambda a, b: _or(gt_values(a, b), _nan(b)))
-minimum = _extreme("minimum", "fmin", lambda a, b: _or(gt_values(b, a), _nan(b)))
+maximum = _extreme("maximum", "fmax", lambda a, b: _or(exceeds_values(a, b), _nan(b)))
+minimum = _extreme("minimum", "fmin", lambda a, b: _or(exceeds_values(b, a), _nan(b)))

@@ -16,6 +16,7 @@ from dlgru.labels import describe, positions
 from dlgru.op import composite, primitive
 from dlgru.ops.format import require_format, stripdims
 from dlgru.ops.shape import permute
+from dlgru.places import require_one_place
 
 
 @composite("fullyconnect")
@@ -133,20 +134,34 @@ def _(y: Value, weights: Value, index: Any) -> Any:
 def spread_columns(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Add each column of g into column ``index[k]`` of zeros, in one fixed order."""
     xp = xp_of(g)
-    out = colmajor(xp, shape, g.dtype)
-    out[...] = 0
     if xp is np:
+        out = colmajor(np, shape, g.dtype)
+        out[...] = 0
         np.add.at(out.T, index, g.T)
         return out
-    # On a device scattered additions would race: sort, then add in rounds of distinct columns.
-    remaining = index
-    source = xp.arange(index.size)
-    while remaining.size:
-        _, first = xp.unique(remaining, return_index=True)
-        out[:, remaining[first]] = out[:, remaining[first]] + g[:, source[first]]
-        stay = xp.ones(remaining.size, dtype=bool)
-        stay[first] = False
-        remaining, source = remaining[stay], source[stay]
+    return _summed_by_index(xp, g, index, shape)
+
+
+def _summed_by_index(xp: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Columns of g added up by index on a device: no atomic addition, and no look at the data.
+
+    Sorted by index, what belongs together is adjacent.  A running sum that starts anew with
+    each index then takes log2(n) steps, of which step k adds the sum that ends 2^k places
+    before; the last place of an index holds its total.
+    """
+    order = xp.argsort(index)
+    index, sums = index[order], g.T[order]
+    step = 1
+    while step < index.size:
+        same = (index[step:] == index[:-step])[:, None]
+        sums[step:] += xp.where(same, sums[:-step], 0)
+        step *= 2
+    every = xp.arange(shape[1])
+    behind = xp.searchsorted(index, every, side="right")
+    there = behind > xp.searchsorted(index, every, side="left")
+    totals = sums[xp.maximum(behind - 1, 0)] if index.size else 0
+    out = colmajor(xp, shape, g.dtype)
+    out.T[...] = xp.where(there[:, None], totals, 0)
     return out
 
 
@@ -219,6 +234,7 @@ def _embed(X: Any, weights: Any, *, DataFormat: str = "") -> DLArray:
          3     1
         30    10
     """
+    require_one_place("embed", ("X", "weights"), (X, weights))
     x = require_format(X, DataFormat, "embed")
     w = to_value(weights, "embed", "weights")
     labels, shape = x.dims, x.shape

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend
-from dlgru.array import DLArray, Value, finish, wrap
+from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import as_colmajor, seal, xp_of
 from dlgru.calls import any_spelling
-from dlgru.convert import labels_of, to_raw, to_value
+from dlgru.convert import to_raw, to_value
+from dlgru.devicelibrary import device_library
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.ops.sizes import real_number, whole, whole_size
+from dlgru.places import memory_of
 from dlgru.rng import raw_rand, raw_randi, raw_randn, raw_randperm
 
 _CLASSES = {"double": backend.double, "single": backend.single, "logical": backend.logical}
@@ -31,6 +33,9 @@ def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int
     sizes = list(args)
     dtype: Any = backend.double
     xp: Any = np
+    if sizes and isinstance(sizes[-1], str) and sizes[-1] == "gpuArray":
+        sizes.pop()
+        xp = device_library(function)
     if like is not None:
         value = to_value(like, function, "like")
         dtype, xp = value.dtype, xp_of(value.data)
@@ -42,7 +47,7 @@ def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int
                 function=function,
                 argument="typename",
                 came=f'"{name}"',
-                expected=listing(_CLASSES) + ", or 'like' and an array",
+                expected=listing(_CLASSES) + ", then perhaps \"gpuArray\"; or 'like' and an array",
             )
         dtype = _CLASSES[name]
     if len(sizes) == 1 and (
@@ -74,7 +79,7 @@ def zeros(*sz: Any, like: Any = None) -> DLArray:
     ----------
     *sz : int or list, then optionally a class
         Sizes (n alone is n×n; none is 1×1), then ``"single"``, ``"double"`` or
-        ``"logical"``, or ``'like', p``.
+        ``"logical"``, then ``"gpuArray"`` for an array on the GPU; or ``'like', p``.
     like : array, optional
         Take class and device of this array, not its labels.
 
@@ -85,7 +90,8 @@ def zeros(*sz: Any, like: Any = None) -> DLArray:
     dtype('float32')
     """
     shape, dtype, xp = _request("zeros", sz, like)
-    return _made(xp.zeros(shape, dtype=dtype, order="F"))
+    with memory_of("zeros"):
+        return _made(xp.zeros(shape, dtype=dtype, order="F"))
 
 
 @any_spelling
@@ -99,9 +105,11 @@ def ones(*sz: Any, like: Any = None) -> DLArray:
     (2, 3)
     """
     shape, dtype, xp = _request("ones", sz, like)
-    return _made(xp.ones(shape, dtype=dtype, order="F"))
+    with memory_of("ones"):
+        return _made(xp.ones(shape, dtype=dtype, order="F"))
 
 
+@any_spelling
 def true(*sz: Any) -> DLArray:
     """Logical array of ones; takes the sizes of :func:`zeros`.
 
@@ -114,6 +122,7 @@ def true(*sz: Any) -> DLArray:
     return ones(*sz, "logical")
 
 
+@any_spelling
 def false(*sz: Any) -> DLArray:
     """Logical array of zeros; takes the sizes of :func:`zeros`.
 
@@ -174,9 +183,11 @@ def eye(*sz: Any, like: Any = None) -> DLArray:
             came=f"{len(shape)} sizes",
             expected="one or two",
         )
-    return _made(as_colmajor(xp, xp.eye(*shape, dtype=dtype)))
+    with memory_of("eye"):
+        return _made(as_colmajor(xp, xp.eye(*shape, dtype=dtype)))
 
 
+@any_spelling
 def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     """The row ``first:last`` or ``first:step:last``, both ends included.
 
@@ -211,6 +222,7 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     return _made(row.reshape(1, -1))
 
 
+@any_spelling
 def linspace(first: Any, last: Any, n: Any = 100) -> DLArray:
     """A row of `n` equally spaced points from `first` to `last`.
 
@@ -247,7 +259,8 @@ def _drawn(
     numbers = draw(shape)
     if dtype in backend.REAL_OF:
         numbers = numbers + 1j * draw(shape)
-    data = xp.asarray(numbers.astype(dtype, order="F", copy=False), order="F")
+    with memory_of(function):
+        data = xp.asarray(numbers.astype(dtype, order="F", copy=False), order="F")
     return _made(data)
 
 
@@ -319,6 +332,7 @@ def randi(imax: Any, *sz: Any, like: Any = None) -> DLArray:
     return _drawn("randi", lambda shape: raw_randi(imax, shape), sz, like)
 
 
+@any_spelling
 def randperm(n: Any, k: Any = None) -> DLArray:
     """A random permutation of 1..n as a row, or `k` different ones of these numbers.
 
@@ -334,36 +348,3 @@ def randperm(n: Any, k: Any = None) -> DLArray:
     size = whole(n, "randperm", "n")
     row = raw_randperm(size, None if k is None else whole(k, "randperm", "k"))
     return _made(np.asfortranarray(np.asarray(row, dtype=float).reshape(1, -1)))
-
-
-def complex(A: Any, B: Any = None) -> DLArray:
-    """Complex data: ``complex(A)`` of real data, or ``A + 1i*B``; labels and trace stay.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> print(dl.sqrt(dl.complex(-4)))
-      1×1 dlarray
-    <BLANKLINE>
-       0.0000 + 2.0000i
-    """
-    if B is None:
-        value = to_value(A, "complex")
-        if value.dtype in backend.REAL_OF:
-            return finish(value, labels_of(A))
-        B = 0.0
-    a, b = [
-        x if type(x) is DLArray else wrap(to_value(x, "complex", name), "")
-        for x, name in ((A, "A"), (B, "B"))
-    ]
-    for x, name in ((a, "A"), (b, "B")):
-        if x.dtype in backend.REAL_OF:
-            raise DlgruTypeError(
-                identifier="dlgru:complex:class",
-                function="complex",
-                argument=name,
-                came="complex",
-                expected="a real array",
-                fix="write A + 1j*B",
-            )
-    return a + b * 1j

@@ -13,7 +13,7 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.backend import xp_of
 from dlgru.op import keep, primitive
-from dlgru.ops.classes import conj
+from dlgru.ops.classes import conjugate
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.pairs import counted
 
@@ -33,7 +33,7 @@ def exp(X: Any) -> Any:
 
 @exp.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g * conj(y)
+    return lambda g: g * conjugate(y)
 
 
 @exp.cases
@@ -59,7 +59,7 @@ def log(X: Any) -> Any:
 
 @log.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g / conj(x)
+    return lambda g: g / conjugate(x)
 
 
 @log.cases
@@ -83,7 +83,7 @@ def log1p(X: Any) -> Any:
 
 @log1p.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g / (1 + conj(x))
+    return lambda g: g / (1 + conjugate(x))
 
 
 @log1p.cases
@@ -106,7 +106,7 @@ def expm1(X: Any) -> Any:
 
 @expm1.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g * conj(y + 1)
+    return lambda g: g * conjugate(y + 1)
 
 
 @expm1.cases
@@ -131,7 +131,7 @@ def sqrt(X: Any) -> Any:
 
 @sqrt.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g / (2 * conj(y))
+    return lambda g: g / (2 * conjugate(y))
 
 
 @sqrt.cases
@@ -202,7 +202,7 @@ def sin(X: Any) -> Any:
 
 @sin.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g * conj(cos(x))
+    return lambda g: g * conjugate(cos(x))
 
 
 @sin.cases
@@ -226,7 +226,7 @@ def cos(X: Any) -> Any:
 
 @cos.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: -g * conj(sin(x))
+    return lambda g: -g * conjugate(sin(x))
 
 
 @cos.cases
@@ -250,7 +250,7 @@ def tanh(X: Any) -> Any:
 
 @tanh.vjp
 def _(y: Value, x: Value) -> Any:
-    return lambda g: g * conj(1 - y * y)
+    return lambda g: g * conjugate(1 - y * y)
 
 
 @tanh.cases

@@ -1,7 +1,8 @@
 """The largest and the smallest: ``max min``, of one array along dimensions or of two arrays.
 
-NaN loses against any number.  Of several maximisers in one array the first gets the
-whole gradient, the one the index output names.
+NaN loses against any number.  Complex data are compared by modulus, and by phase where
+the moduli are equal.  Of several maximisers in one array the first gets the whole
+gradient, the one the index output names.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError
 from dlgru.op import primitive
 from dlgru.ops.compare import maximum, minimum, select
+from dlgru.ops.complexdata import is_complex
 from dlgru.ops.expand import expand
 from dlgru.ops.pairs import counted
 from dlgru.ops.reduction import fold, kept, over
@@ -32,6 +34,8 @@ def _extreme(name: str, method: str, worst: float) -> Any:
         x = counted(x)
         xp = xp_of(x)
         nan = xp.isnan(x)
+        if is_complex(x):
+            return _of_complex(x, nan, method, worst)
         if xp is np and not nan.any():  # on a device, looking would make the host wait
             return over(method, x, (0,))
         found = over(method, xp.where(nan.T, worst, x.T).T, (0,))
@@ -59,6 +63,7 @@ def _extreme(name: str, method: str, worst: float) -> Any:
     def _(r: Any) -> Any:
         yield (r(3, 4),)
         yield (r(3, 4, 2),)
+        yield (r(3, 4, 2, kind="complex"),)
 
     @op.door
     def _(X: Any) -> DLArray:
@@ -66,6 +71,15 @@ def _extreme(name: str, method: str, worst: float) -> Any:
         return finish(op.op.on_values(to_value(X, name)))
 
     return op
+
+
+def _of_complex(x: Any, nan: Any, method: str, worst: float) -> Any:
+    """Extreme of complex data along the first dimension."""
+    xp = xp_of(x)
+    size = xp.where(nan, worst, xp.abs(x))
+    phase = xp.where((size == over(method, size, (0,))) & ~nan, xp.angle(x), worst)
+    at = first_hit(phase, over(method, phase, (0,)))
+    return xp.take_along_axis(x.T, at.T, axis=x.ndim - 1).T
 
 
 def first_hit(x: Any, y: Any) -> Any:
@@ -141,7 +155,8 @@ def max(X: Any, Y: Any = None, dim: Any = None, *, nargout: int = 1) -> Any:
 
     ``max(X)``, ``max(X, [], dim)``, ``max(X, [], "all")`` reduce; the reduced dimension
     stays with size 1.  ``max(X, Y)`` compares two arrays with implicit expansion.
-    NaN loses against any number.
+    NaN loses against any number.  Complex data are compared by modulus, and by phase
+    between -π and π where the moduli are equal.
 
     Parameters
     ----------

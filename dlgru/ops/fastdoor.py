@@ -7,9 +7,9 @@ recurrentWeights and bias, and whose key is that of the plan, only computes.  Va
 immutable, so a plan never ages: weights that were assigned to are other Values, and
 whatever else may differ stands in the key or is compared.
 
-Calls that are traced, of mixed classes, unformatted, with S dimensions, or with lengths or
-functions among their options go through the full door of ``recurrent.py`` each time, and so
-does every mistake.
+Calls that are traced, of mixed classes, with S dimensions, with a DataFormat whose dimensions
+are stored in another order, or with lengths or functions among their options go through the
+full door of ``recurrent.py`` each time, and so does every mistake.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from dlgru.backend import RawArray, double, single
 from dlgru.kernels.choice import forced_engine
 from dlgru.kernels.interface import run_forward, short_way
 from dlgru.kernels.spec import Spec
+from dlgru.labels import stored
 from dlgru.namevalue import Binder
 from dlgru.ops.recurrent import full_door, gru_operation, spec_of
 from dlgru.ops.recurrent_sizes import prepare
+from dlgru.places import out_of_memory
+from dlgru.subscript import trimmed
 
 LARGEST = 64
 """Plans kept with one set of weights; one more, and all are made again."""
@@ -78,7 +81,10 @@ def gru(*args: Any, **options: Any) -> Any:
                     plan = None
                 if plan is not None and type(x) is type(h) is plan.kind:
                     if x.dtype == h.dtype == plan.dtype:
-                        Y, last = _follow(plan, x, h)
+                        try:
+                            Y, last = _follow(plan, x, h)
+                        except MemoryError as problem:
+                            raise out_of_memory("gru", problem) from problem.__cause__
                         return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
             result = gru_operation.op.call(args, {**options, "nargout": nargout})
             _remember(args, options)
@@ -139,9 +145,7 @@ def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
     X, H0, W, R, b = [a.value for a in args]
     kind, dtype = type(R.data), R.data.dtype
     if (
-        not args[0].dims
-        or "S" in args[0].dims
-        or dtype not in (single, double)
+        dtype not in (single, double)
         or any(v.tape is not None for v in (X, H0, W, R, b))
         or any(type(v.data) is not kind or v.data.dtype != dtype for v in (X, H0, W, b))
         or any(type(option) is not str for option in options.values())
@@ -150,16 +154,24 @@ def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
     ):
         return
     asked = {**_DEFAULTS, **_binder(args, options)[1]}
-    call = prepare(args, "", asked["ResetGateMode"], asked["Direction"])
+    fmt = asked["DataFormat"]
+    call = prepare(args, fmt, asked["ResetGateMode"], asked["Direction"])
+    if (
+        "S" in (args[0].dims or fmt)
+        or stored(fmt) != fmt
+        or call.y_order not in ("", call.y_labels)
+    ):
+        return
     x, h, _, _, bias = [v.data for v in call.values]
     spec = spec_of(call.values, asked, save=False)
+    y_shape = trimmed(call.y_shape) if fmt else call.y_shape
     plan = Plan(
         kind,
         dtype,
         None if x.shape == X.shape else x.shape,
         None if h.shape == H0.shape else h.shape,
-        None if call.y_shape == (len(h), *x.shape[1:]) else call.y_shape,
-        call.y_labels,
+        None if y_shape == (len(h), *x.shape[1:]) else y_shape,
+        "" if fmt else call.y_labels,
         call.state_labels,
         spec,
         short_way(spec) if h.shape[1] == spec.B else None,

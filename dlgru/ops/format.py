@@ -1,4 +1,4 @@
-"""Making labelled arrays and asking about them: ``dlarray dims finddim stripdims size …``."""
+"""Making labelled arrays and taking labels off: ``dlarray dims finddim stripdims extractdata``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from dlgru import backend
 from dlgru.array import DLArray, Value, finish, wrap
-from dlgru.backend import as_colmajor, seal, xp_of
-from dlgru.convert import labels_of, to_raw, to_value, two_d
+from dlgru.backend import as_colmajor, xp_of
+from dlgru.calls import any_spelling
+from dlgru.convert import labels_of, own, to_raw, to_value, two_d
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import check_format, describe, positions, sort_order, stored
 from dlgru.ops.shape import permute
-from dlgru.ops.sizes import dimension
+from dlgru.places import memory_of
 
 
+@any_spelling
 def dlarray(X: Any, fmt: str | None = None) -> DLArray:
     """Make a deep-learning array, with dimension labels if `fmt` is given.
 
@@ -61,18 +62,11 @@ def dlarray(X: Any, fmt: str | None = None) -> DLArray:
         value = X.value
     else:
         raw = to_raw(X, "dlarray")
-        value = Value(_own(raw))
+        with memory_of("dlarray"):
+            value = Value(own(raw))
         if fmt is None:
             return wrap(value, "")
     return _labelled(value, check_format(fmt, "dlarray"))
-
-
-def _own(raw: Any) -> Any:
-    """A sealed column-major copy, so that nobody else can change it."""
-    xp = xp_of(raw)
-    out = backend.colmajor(xp, raw.shape, raw.dtype)
-    out[...] = raw
-    return seal(out)
 
 
 def _labelled(value: Value, fmt: str) -> DLArray:
@@ -107,6 +101,7 @@ def _labelled(value: Value, fmt: str) -> DLArray:
     return finish(full, stored(fmt))
 
 
+@any_spelling
 def dims(X: Any) -> str:
     """Dimension labels of an array in stored order; ``''`` when it has none.
 
@@ -119,6 +114,7 @@ def dims(X: Any) -> str:
     return labels_of(X)
 
 
+@any_spelling
 def finddim(X: Any, label: str) -> DLArray:
     """Positions, counted from 1, of the dimensions of X labelled `label`.
 
@@ -142,9 +138,10 @@ def finddim(X: Any, label: str) -> DLArray:
             expected="one label",
         )
     found = [[float(k + 1) for k in positions(labels_of(X), label)]]
-    return wrap(Value(_own(np.array(found).reshape(1, -1))), "")
+    return wrap(Value(own(np.array(found).reshape(1, -1))), "")
 
 
+@any_spelling
 def stripdims(X: Any, fmt: str | None = None) -> DLArray:
     """Remove the labels; the data and the trace stay.
 
@@ -193,6 +190,7 @@ def stripdims(X: Any, fmt: str | None = None) -> DLArray:
     return finish(permute(full, tuple(source)))
 
 
+@any_spelling
 def extractdata(X: Any) -> Any:
     """The data of a DLArray as an ordinary array, in stored order and untraced.
 
@@ -214,6 +212,7 @@ def extractdata(X: Any) -> Any:
     return as_colmajor(xp_of(data), data).copy(order="F")
 
 
+@any_spelling
 def isdlarray(X: Any) -> bool:
     """True for a DLArray.
 
@@ -224,149 +223,6 @@ def isdlarray(X: Any) -> bool:
     (True, False)
     """
     return type(X) is DLArray
-
-
-def shape_of(X: Any, function: str) -> tuple[int, ...]:
-    """Size of anything that has one: array, number, string, list (a cell), table."""
-    if type(X) is DLArray:
-        return X.shape
-    if isinstance(X, str):
-        return (1, len(X)) if X else (0, 0)
-    if hasattr(X, "_size"):
-        return tuple(X._size())
-    if isinstance(X, list | tuple | dict):
-        return (
-            (1, len(X))
-            if not isinstance(X, dict) and len(X)
-            else ((1, 1) if isinstance(X, dict) else (0, 0))
-        )
-    raw = X if isinstance(X, np.ndarray) else to_raw(X, function)
-    shape: tuple[int, ...] = two_d(raw).shape
-    return shape
-
-
-def size(X: Any, *dim: Any, nargout: int = 1) -> Any:
-    """Size of an array, with an entry for every label; an unformatted one has at least two.
-
-    Parameters
-    ----------
-    X : array, cell, string or struct
-        A Python list counts as a 1×n cell.
-    *dim : int, list of int or label
-        Ask for these dimensions only.  Dimensions beyond the last are 1.
-    nargout : int
-        Number of outputs: one size each, the last one the product of the rest.
-
-    Returns
-    -------
-    list of int, int or tuple
-        All sizes; one size when one `dim` is given.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> X = dl.ones(3, 4)
-    >>> dl.size(X), dl.size(X, 1), dl.size(dl.dlarray(X, "CBT"), "T")
-    ([3, 4], 3, 1)
-    """
-    shape, labels = shape_of(X, "size"), labels_of(X)
-
-    def one(d: Any) -> int:
-        if isinstance(d, str):
-            places = positions(labels, check_format(d, "size", "dim"))
-            if len(places) != 1:
-                raise DlgruValueError(
-                    identifier="dlgru:size:label",
-                    function="size",
-                    argument="dim",
-                    came=f'"{d}"',
-                    expected=f"a label that stands once in {labels!r}",
-                )
-            return shape[places[0]]
-        axis = dimension(d, "size")
-        return shape[axis] if axis < len(shape) else 1
-
-    if dim:
-        asked = dim[0] if len(dim) == 1 and isinstance(dim[0], list | tuple) else dim
-        found = [one(d) for d in asked]
-        if nargout > 1:
-            return tuple(found)
-        return found[0] if len(found) == 1 and not isinstance(dim[0], list | tuple) else found
-    if nargout == 1:
-        return list(shape)
-    padded = [*shape, *[1] * (nargout - len(shape))]
-    last = 1
-    for n in padded[nargout - 1 :]:
-        last *= n
-    return (*padded[: nargout - 1], last)
-
-
-def ndims(X: Any) -> int:
-    """Number of dimensions: of labels if there are any, else at least 2.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.ndims(dl.dlarray([1, 2], "CBT"))
-    3
-    """
-    return len(shape_of(X, "ndims"))
-
-
-def numel(X: Any) -> int:
-    """Number of elements.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.numel(dl.ones(3, 4))
-    12
-    """
-    count = 1
-    for n in shape_of(X, "numel"):
-        count *= n
-    return count
-
-
-def length(X: Any) -> int:
-    """The largest size, or 0 for an empty array.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.length(dl.ones(3, 4))
-    4
-    """
-    shape = shape_of(X, "length")
-    return 0 if 0 in shape else max(shape)
-
-
-def isempty(X: Any) -> bool:
-    """True if a size is 0; also for ``[]``, an empty cell and the empty string.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.isempty([]), dl.isempty(dl.ones(3, 0)), dl.isempty(0)
-    (True, True, False)
-    """
-    return X is None or 0 in shape_of(X, "isempty")
-
-
-def isequal(A: Any, B: Any) -> bool:
-    """True if two arrays have equal sizes, elements and formats; NaN equals nothing.
-
-    Examples
-    --------
-    >>> import dlgru as dl
-    >>> dl.isequal(dl.dlarray([1, 2]), [1, 2])
-    True
-    """
-    a, b = to_value(A, "isequal").data, to_value(B, "isequal").data
-    both = type(A) is DLArray and type(B) is DLArray
-    if a.shape != b.shape or (both and labels_of(A) != labels_of(B)):
-        return False
-    return bool((a == b).all())
 
 
 def require_format(X: Any, DataFormat: str, function: str, argument: str = "X") -> DLArray:

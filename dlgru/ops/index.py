@@ -26,9 +26,10 @@ from dlgru.array import DLArray, Value, finish, recording_tape
 from dlgru.backend import colmajor, result_dtype, xp_of
 from dlgru.convert import is_number, to_value
 from dlgru.indexing import Selection, delete, match_value, read, write
-from dlgru.op import primitive
+from dlgru.op import OPS, primitive
 from dlgru.ops.classes import astype
 from dlgru.ops.reduction import sum
+from dlgru.places import memory_of, mixed, operands
 from dlgru.selecting import apply_add, apply_read, apply_write, grow
 from dlgru.tape import Tape, next_id
 
@@ -283,8 +284,11 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
         if self._labels and current.data.ndim > len(self._labels):
             self._labels += "U" * (current.data.ndim - len(self._labels))
 
+    if type(value) is Value and type(value.data) is not type(current.data):
+        value = _beside(current, value, door)
     raw = value.data if type(value) is Value else value
-    apply_write(xp_of(current.data), current.data, selection, raw)
+    with memory_of(door):
+        apply_write(xp_of(current.data), current.data, selection, raw)
     tape = recording_tape((current, value))
     if tape is None:
         written = Value(current.data, current.tape, current.id)
@@ -297,6 +301,14 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
         tape.append(written.id, read_ids, AssignPull(selection, current.data.dtype, value))
     self._value = None
     self._writing = written
+
+
+def _beside(current: Value, value: Value, door: str) -> Value:
+    """The value where the array is: an element from the host goes to the device, no more."""
+    if not backend.is_device_array(current.data) or value.data.size != 1:
+        raise mixed(door, operands(("X", "value"), (current, value)))
+    moved: Value = OPS["gpuArray"].on_values(value, xp=xp_of(current.data))
+    return moved
 
 
 def _class_after(dtype: Any, new: Any, value: Any) -> Any:

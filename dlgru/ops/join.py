@@ -12,6 +12,7 @@ from typing import Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe
@@ -223,6 +224,7 @@ def _cat(dim: Any, *arrays: Any) -> DLArray:
     return _joined("cat", dim, arrays)
 
 
+@any_spelling
 def horzcat(*arrays: Any) -> DLArray:
     """Concatenate side by side, MATLAB's ``[A, B]``: ``cat(2, A, B)``.  ``[]`` is skipped.
 
@@ -235,6 +237,7 @@ def horzcat(*arrays: Any) -> DLArray:
     return _joined("horzcat", 2, arrays)
 
 
+@any_spelling
 def vertcat(*arrays: Any) -> DLArray:
     """Concatenate one below the other, MATLAB's ``[A; B]``: ``cat(1, A, B)``.  ``[]`` is skipped.
 

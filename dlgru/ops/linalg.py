@@ -11,20 +11,21 @@ from typing import Annotated, Any
 
 from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
 from dlgru.namevalue import OneOf
 from dlgru.op import primitive
 from dlgru.ops.arithmetic import times
-from dlgru.ops.classes import astype, conj
+from dlgru.ops.classes import astype, conj, conjugate
 from dlgru.ops.pairs import match
 from dlgru.ops.shape import transpose
 
 
 def turned(x: Value) -> Value:
     """Conjugate transpose of a matrix."""
-    t: Value = transpose(conj(x))
+    t: Value = transpose(conjugate(x))
     return t
 
 
@@ -159,7 +160,7 @@ def _pagetranspose(X: Any) -> DLArray:
 
 
 def _page_turned(x: Value) -> Value:
-    turned: Value = pagetranspose(conj(x))
+    turned: Value = pagetranspose(conjugate(x))
     return turned
 
 
@@ -235,6 +236,7 @@ def _plain(X: Any, function: str, argument: str) -> Value:
     return to_value(X, function, argument)
 
 
+@any_spelling
 def ctranspose(X: Any) -> DLArray:
     """Conjugate transpose of a matrix, MATLAB's ``X'``.
 

@@ -14,7 +14,7 @@ from dlgru.array import Value
 from dlgru.backend import xp_of
 from dlgru.op import primitive
 from dlgru.ops.align import reduce
-from dlgru.ops.classes import conj
+from dlgru.ops.classes import conjugate
 from dlgru.ops.expand import expand
 from dlgru.ops.join import stack, unstack
 from dlgru.ops.pairs import counted
@@ -137,7 +137,7 @@ def prod(X: Any, dim: Any = None) -> Any:
 
 @prod.vjp
 def _(y: Value, x: Value, axes: tuple[int, ...]) -> Any:
-    return lambda g: expand(g, x.shape) * conj(_others(x, axes))
+    return lambda g: expand(g, x.shape) * conjugate(_others(x, axes))
 
 
 @prod.cases

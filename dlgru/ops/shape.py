@@ -13,6 +13,7 @@ from typing import Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, xp_of
+from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
@@ -179,6 +180,7 @@ def _permute(X: Any, dimorder: Any) -> DLArray:
     return finish(permute.op.on_values(full, order=tuple(given)), labels)
 
 
+@any_spelling
 def ipermute(X: Any, dimorder: Any) -> DLArray:
     """Undo :func:`permute` with the same `dimorder`.
 

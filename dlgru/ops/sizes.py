@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlgru import backend
-from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
+from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.labels import ORDER, positions
 
 
@@ -48,8 +48,8 @@ def _as_float(x: Any) -> float | None:
 
 
 def _came(x: Any) -> str:
-    if isinstance(x, str | float) or (isinstance(x, int) and abs(x) < 10**20):
-        return repr(x)
+    if isinstance(x, str | float | int):
+        return number_words(x)
     if getattr(x, "shape", ()) != ():
         return f"a {size_text(x.shape)} array"
     return f"a {type(x).__name__}"

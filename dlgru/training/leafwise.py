@@ -8,10 +8,11 @@ and which field.  So the containers are laid out in rows first, one row for each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from dlgru.array import DLArray, wrap
+from dlgru.calls import known_keywords
 from dlgru.convert import to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.mfunction import call_with_nargout
@@ -31,14 +32,30 @@ class Argument(NamedTuple):
 class Row(NamedTuple):
     """A leaf of the first container, and what stands in its place in the others."""
 
-    path: str
+    steps: Steps
     leaf: Any
     others: list[Any]
+
+    @property
+    def path(self) -> str:
+        """Where the leaf stands, for messages: ``.gru.weights``, ``[3]``."""
+        return path_of(self.steps)
+
+
+Steps = tuple[Any, ...]
+"""The names (str) and places (int) that lead to a leaf."""
+
+
+def path_of(steps: Steps) -> str:
+    """Put the way to a leaf as one writes it."""
+    return "".join([f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps])
 
 
 def rows(function: str, first: Argument, others: Sequence[Argument]) -> list[Row]:
     """Lay out containers leaf by leaf; raise if they do not fit together."""
-    return list(_rows(function, first.tree, [o.tree for o in others], others, ""))
+    laid: list[Row] = []
+    _lay(laid, function, first.tree, [o.tree for o in others], others, ())
+    return laid
 
 
 def rebuilt(tree: Any, leaves: Sequence[Any]) -> Any:
@@ -59,30 +76,34 @@ def passed_over(leaf: object) -> bool:
     return leaf is None or isinstance(leaf, str | bytes)
 
 
-def _rows(
-    function: str, tree: Any, others: Sequence[Any], arguments: Sequence[Argument], path: str
-) -> Iterator[Row]:
+def _lay(
+    laid: list[Row],
+    function: str,
+    tree: Any,
+    others: list[Any],
+    arguments: Sequence[Argument],
+    steps: Steps,
+) -> None:
     rules = rules_of(tree)
     if rules is None:
         for other, argument in zip(others, arguments, strict=True):
             # A list may be numbers; the leaf's own function finds out.
             if isinstance(other, dict | Table):
-                raise _misfit(function, argument, path, tree, other)
-        yield Row(path, tree, list(others))
+                raise _misfit(function, argument, steps, tree, other)
+        laid.append(Row(steps, tree, others))
         return
-    opener, _ = rules
-    names, items = opener(tree)
+    names, items = rules[0](tree)
     columns = [
-        _column(function, other, argument, tree, names, path)
+        _column(function, other, argument, tree, names, steps)
         for other, argument in zip(others, arguments, strict=True)
     ]
-    for k, (name, item) in enumerate(zip(names, items, strict=True)):
-        step = f"[{name}]" if isinstance(name, int) else f".{name}"
-        yield from _rows(function, item, [c[k] for c in columns], arguments, path + step)
+    for k, item in enumerate(items):
+        beside = [c[k] for c in columns]
+        _lay(laid, function, item, beside, arguments, (*steps, names[k]))
 
 
 def _column(
-    function: str, other: Any, argument: Argument, tree: Any, names: list[Any], path: str
+    function: str, other: Any, argument: Argument, tree: Any, names: list[Any], steps: Steps
 ) -> list[Any]:
     """The items of another container in the order of `names`."""
     if argument.optional and names and missing(other):
@@ -91,16 +112,16 @@ def _column(
     if rules is not None:
         others, items = rules[0](other)
         if isinstance(tree, Table) and isinstance(other, Table):
-            _check_rows(function, argument, tree, other, path)
+            _check_rows(function, argument, tree, other, steps)
         if others == names:
             return items
         if len(others) == len(names) and set(others) == set(names):
             at = dict(zip(others, items, strict=True))
             return [at[name] for name in names]
-    raise _misfit(function, argument, path, tree, other)
+    raise _misfit(function, argument, steps, tree, other)
 
 
-def _check_rows(function: str, argument: Argument, tree: Table, other: Table, path: str) -> None:
+def _check_rows(function: str, argument: Argument, tree: Table, other: Table, steps: Steps) -> None:
     for name in ("Layer", "Parameter"):
         if name in tree._columns and name in other._columns:
             wanted, came = list(tree._columns[name]), list(other._columns[name])
@@ -109,18 +130,20 @@ def _check_rows(function: str, argument: Argument, tree: Table, other: Table, pa
                     "The rows of tables that go together must name the same parameters",
                     identifier=f"dlgru:{function}:mismatch",
                     function=function,
-                    argument=f"{argument.name}{path}.{name}",
+                    argument=f"{argument.name}{path_of(steps)}.{name}",
                     came=listing(came, "and"),
                     expected=listing(wanted, "and"),
                 )
 
 
-def _misfit(function: str, argument: Argument, path: str, tree: Any, other: Any) -> DlgruTypeError:
+def _misfit(
+    function: str, argument: Argument, steps: Steps, tree: Any, other: Any
+) -> DlgruTypeError:
     return DlgruTypeError(
         "Containers that go together must have the same fields",
         identifier=f"dlgru:{function}:mismatch",
         function=function,
-        argument=argument.name + path,
+        argument=argument.name + path_of(steps),
         came=_kind(other),
         expected=_kind(tree),
     )
@@ -142,6 +165,7 @@ def _kind(x: Any) -> str:
 # -- the public face -----------------------------------------------------------------------
 
 
+@known_keywords
 def dlupdate(fun: Callable[..., Any], params: Any, *args: Any, nargout: int | None = None) -> Any:
     """Apply a function to each parameter, and to what goes with it.
 

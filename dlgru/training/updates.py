@@ -24,6 +24,7 @@ from dlgru.labels import describe
 from dlgru.namevalue import Interval
 from dlgru.ops.classes import astype
 from dlgru.ops.sizes import whole
+from dlgru.places import memory_of
 from dlgru.training import steps
 from dlgru.training.leafwise import Argument, Row, missing, passed_over, rebuilt, rows
 
@@ -255,11 +256,12 @@ def _updated(
         else:
             p = _parameter(function, row)
             inputs = [
-                _fitting(function, p, leaf, other, argument, row.path)
+                _fitting(function, p, leaf, other, argument, row)
                 for other, argument in zip(row.others, others, strict=True)
             ]
             labels = labels_of(leaf)
-            results = [wrap(x, labels) for x in update(p, *inputs)]
+            with memory_of(function):
+                results = [wrap(x, labels) for x in update(p, *inputs)]
         for column, result in zip(columns, results, strict=True):
             column.append(result)
     return tuple([rebuilt(params, column) for column in columns])
@@ -284,13 +286,18 @@ def _parameter(function: str, row: Row) -> Value:
 
 
 def _fitting(
-    function: str, p: Value, leaf: Any, other: Any, argument: Argument, path: str
+    function: str, p: Value, leaf: Any, other: Any, argument: Argument, row: Row
 ) -> Value | None:
     """The gradient or state of a parameter, in its size and class."""
+    if type(other) is type(leaf) is DLArray and other._labels == leaf._labels:
+        x = other.value
+        if type(x.data) is type(p.data) and x.shape == p.shape and x.dtype == p.dtype:
+            if argument.name != "averageSqGrad" or x.dtype not in backend.REAL_OF:
+                return x
     if argument.optional and missing(other):
         return None
     mine, labels = labels_of(leaf), labels_of(other)
-    name = argument.name + path
+    name = argument.name + row.path
     x = to_value(other, function, name)
     if _trimmed(x.shape) != _trimmed(p.shape) or (mine and labels and mine != labels):
         raise DlgruValueError(
@@ -307,7 +314,7 @@ def _fitting(
             function=function,
             argument=name,
             came="on the GPU" if backend.is_device_array(x.data) else "in host memory",
-            expected=f"where params{path} is",
+            expected=f"where params{row.path} is",
         )
     dtype = p.dtype
     if dtype not in backend.REAL_OF and x.dtype in backend.REAL_OF:
@@ -316,7 +323,7 @@ def _fitting(
             function=function,
             argument=name,
             came="complex",
-            expected=f"real, as params{path} is",
+            expected=f"real, as params{row.path} is",
         )
     if argument.name == "averageSqGrad":
         dtype = backend.REAL_OF.get(dtype, dtype)

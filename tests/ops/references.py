@@ -9,6 +9,7 @@ mathematics offers another one.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -84,6 +85,16 @@ def reference_of(name: str) -> Callable[..., Any] | None:
     return known
 
 
+@reference("gpuArray")
+def _(a: A) -> Any:
+    return a
+
+
+@reference("gather")
+def _(*arrays: A) -> Any:
+    return list(arrays)
+
+
 @reference("leakyrelu")
 def _(a: A, scale: float = 0.01) -> Any:
     return np.where(a.x > 0, a.x, scale * a.x), a.dims
@@ -132,16 +143,28 @@ PAIRS = {
     "power": lambda a, b: a**b,
     "eq": lambda a, b: ~((a < b) | (a > b)),
     "ne": lambda a, b: (a < b) | (a > b),
-    "lt": lambda a, b: b - a > 0,
-    "le": lambda a, b: b - a >= 0,
-    "gt": lambda a, b: a - b > 0,
-    "ge": lambda a, b: a - b >= 0,
+    "lt": lambda a, b: (b - a).real > 0,
+    "le": lambda a, b: (b - a).real >= 0,
+    "gt": lambda a, b: (a - b).real > 0,
+    "ge": lambda a, b: (a - b).real >= 0,
+    "exceeds": lambda a, b: after(a, b),
     "and_": lambda a, b: (a != 0) & (b != 0),
     "or_": lambda a, b: (a != 0) | (b != 0),
     "xor": lambda a, b: (a != 0) ^ (b != 0),
-    "maximum": lambda a, b: np.where(a > b, a, b),
-    "minimum": lambda a, b: np.where(a < b, a, b),
+    "maximum": lambda a, b: np.where(after(a, b), a, b),
+    "minimum": lambda a, b: np.where(after(b, a), a, b),
 }
+
+
+def place(z: Any) -> Any:
+    """What numbers are compared by: complex ones by modulus and then by phase."""
+    return cmath.polar(z) if np.iscomplexobj(z) else z
+
+
+def after(a: Any, b: Any) -> Any:
+    if np.iscomplexobj(a) or np.iscomplexobj(b):
+        a, b = a + 0j, b + 0j
+    return np.vectorize(lambda x, y: place(x) > place(y))(a, b)
 
 
 def _pairing(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -153,6 +176,12 @@ def _pairing(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 REFERENCES.update({name: _pairing(f) for name, f in PAIRS.items()})
+
+
+@reference("complex")
+def _(a: Any, b: Any = 0.0) -> Any:
+    (x, y), dims = met(a, b)
+    return x + y * 1j, dims
 
 
 @reference("select")
@@ -362,12 +391,12 @@ def _(a: A, dim: Any = None) -> Any:
 
 @reference("max_first")
 def _(a: A) -> Any:
-    return np.sort(a.x, axis=0)[-1:]
+    return np.apply_along_axis(lambda column: [sorted(column, key=place)[-1]], 0, a.x)
 
 
 @reference("min_first")
 def _(a: A) -> Any:
-    return np.sort(a.x, axis=0)[:1]
+    return np.apply_along_axis(lambda column: [sorted(column, key=place)[0]], 0, a.x)
 
 
 # -- products ------------------------------------------------------------------------------

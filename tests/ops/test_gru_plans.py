@@ -111,9 +111,33 @@ def test_calls_that_cannot_have_a_plan_leave_none() -> None:
     dl.gru(X, H0, W, R, b, StateActivationFunction=dl.tanh)
     dl.gru(X, H0, W, R, host(b))
     dl.gru(dl.single(X), H0, W, R, b)
-    dl.gru(dl.stripdims(X), H0, W, R, b, DataFormat="CBT")
+    dl.gru(dl.permute(dl.stripdims(X), [3, 2, 1]), H0, W, R, b, DataFormat="TBC")
+    dl.gru(dl.dlarray(np.ones((1, W.shape[1], H0.shape[1])), "SCB"), H0, W, R, b)
     dl.dlfeval(lambda x: dl.gru(x, H0, W, R, b), X)
     assert plans_of(R) is None
+
+
+@pytest.mark.parametrize("fmt", ["CBT", "CB", "CT", "C", "CBTU"])
+@pytest.mark.parametrize("T", [1, 3])
+def test_unformatted_calls_in_the_stored_order_have_a_plan(
+    fmt: str, T: int, full: list[int]
+) -> None:
+    case = case_of()
+    _, H0, W, R, b = arrays_of(case)
+    random = np.random.default_rng(0)
+    C, shapes = W.shape[1], {"C": W.shape[1], "B": 1, "T": T if "T" in fmt else 1, "U": 1}
+    X = random.normal(size=[shapes[d] for d in fmt])
+    H0 = dl.stripdims(H0)[:, 0]
+    expected, last = dl.gru(dl.dlarray(X, fmt), H0, W, R, b, nargout=2)
+    del full[:]
+    for _ in range(3):
+        Y, h = dl.gru(dl.dlarray(X), H0, W, R, b, DataFormat=fmt, nargout=2)
+        assert Y.dims == h.dims == ""
+        assert host(Y).squeeze().shape == host(expected).squeeze().shape and Y.shape[0] == H0.shape[0]
+        assert Y.shape[2:] == () if T == 1 else True
+        np.testing.assert_array_equal(host(Y).squeeze(), host(expected).squeeze())
+        np.testing.assert_array_equal(h, last)
+    assert len(full) == 1 and C > 1
 
 
 def test_weights_with_a_plan_are_copied_and_pickled_without_it() -> None:

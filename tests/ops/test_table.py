@@ -26,8 +26,7 @@ every_case = pytest.mark.parametrize("case", ALL_CASES.values(), ids=ALL_CASES)
 
 WAITS = {
     "embed": "indices are checked: a wrong one must be an error, not memory of somebody else",
-    "columns": "its derivative adds up columns that occur several times, round by round",
-    "spread_columns": "columns that occur several times are added up round by round",
+    "gather": "it is there to bring data to the host",
     "prod": "a product of zero takes another way to its derivative",
 }
 """Operations that look at their data on the device before they go on, and why they must."""

@@ -46,11 +46,22 @@ def outside(spec: Spec, device: Device) -> float:
 
 def persistent(spec: Spec, device: Device, tiling: Tiling, way: str) -> float:
     """Return the microseconds of the recurrence in one persistent launch."""
-    known = rates(device.arch)
     units, blocks, rows = tiling
     size = 1 if spec.dtype != double else 2
     weights = 3 * units * units // blocks // (32 * 8)  # a thread
     issued = 1.25 * size * weights * rows + 150
+    return _walked(spec, device, tiling, way, issued)
+
+
+def tensor(spec: Spec, device: Device, tiling: Tiling, way: str) -> float:
+    """Return the same for the kernel on tensor cores."""
+    return _walked(spec, device, tiling, way, issued=190 + 0.3 * tiling.units)
+
+
+def _walked(spec: Spec, device: Device, tiling: Tiling, way: str, issued: float) -> float:
+    """Return the microseconds of all steps, if a thread issues so many instructions in each."""
+    known = rates(device.arch)
+    _, blocks, rows = tiling
     exchange = known["exchange_us"]["alone" if blocks == 1 else way]
     rounds = 2 if spec.reset == "before" else 1
     step = known["step_us"] + rounds * exchange

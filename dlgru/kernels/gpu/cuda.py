@@ -44,7 +44,11 @@ class CudaRuntime:
 
     def describe(self) -> str:
         """Return the text that a spec names this device by."""
-        return _describe(self.cupy, self.cupy.cuda.runtime.getDevice())
+        return _describe(self.cupy, self.number())
+
+    def number(self) -> int:
+        """Return which device this is, of several."""
+        return int(self.cupy.cuda.runtime.getDevice())
 
     def address(self, array: RawArray) -> int:
         """Return where the data of an array begin."""
@@ -56,7 +60,7 @@ class CudaRuntime:
 
     def function(self, launch: Launch) -> int:
         """Return the driver's handle of a kernel, compiled if need be."""
-        key = (self.cupy.cuda.runtime.getDevice(), launch.expression)
+        key = (self.number(), launch.expression)
         found = self._kernels.get(key)
         if found is None:
             found = self._kernels[key] = self.compiled(launch)

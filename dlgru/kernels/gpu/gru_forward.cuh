@@ -50,14 +50,28 @@ struct Outside {
   }
 };
 
+// The results of one step of one unit; nothing is known of a step past the end but its output, a zero.
+template <typename real, bool BEFORE>
+DL_DEVICE void store_step(const ForwardArguments<real>& a, int t, int b, int u, bool running,
+                          real h, real r, real z, real n, real hidden) {
+  const int H = a.H;
+  const long long o = static_cast<long long>(t) * a.B + b;
+  a.y[o * H + u] = running ? h : real(0);
+  if (a.gates && running) {
+    real* g = a.gates + o * (BEFORE ? 3 : 4) * H + u;
+    g[0] = r, g[H] = z, g[2 * H] = n;
+    if constexpr (!BEFORE) g[3 * H] = hidden;
+  }
+}
+
 template <Way WAY, typename real, int UNITS, int BLOCKS, int ROWS, int THREADS, bool BEFORE>
 DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
   using T_ = Tile<real, UNITS, BLOCKS, ROWS, THREADS>;
   using Meeting = Exchange<T_, WAY>;
-  constexpr int VECTOR = T_::VECTOR, GATES = BEFORE ? 3 : 4;
+  constexpr int VECTOR = T_::VECTOR;
   constexpr int OPENED = 2 * VECTOR;  // r∘h' of BEFORE stands behind the two states
   DL_SHARED(real, shared);
-  const int group = dl_block() / BLOCKS, T = a.T, H = a.H;
+  const int group = dl_block() / BLOCKS, T = a.T;
   Meeting meeting(a.mailboxes, a.counters, group, (BEFORE ? 3 : 2) * VECTOR);
   const Place<T_> here(Meeting::block(), group, a);
 
@@ -98,17 +112,11 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
     if (me.finishes) meeting.put(shared, next + me.at(), h);
     meeting.arrive();
     if (me.mine) {  // results, and the next step's inputs, while the others finish
-      const long long o = static_cast<long long>(t) * a.B + me.b;
-      a.y[o * H + me.unit] = running ? h : real(0);
-      if (a.gates && running) {
-        real* g = a.gates + o * GATES * H + me.unit;
-        g[0] = r, g[H] = z, g[2 * H] = n;
-        if constexpr (!BEFORE) g[3 * H] = hidden;
-      }
+      store_step<real, BEFORE>(a, t, me.b, me.unit, running, h, r, z, n, hidden);
       if (step + 1 < T) outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);
     }
     meeting.wait(shared, next, VECTOR);
   }
   const Place<T_> me(Meeting::block(), group, a);
-  if (me.mine) a.last[static_cast<long long>(me.b) * H + me.unit] = h;
+  if (me.mine) a.last[static_cast<long long>(me.b) * a.H + me.unit] = h;
 }

@@ -24,7 +24,15 @@ from dlgru.kernels.gpu.modes import known_device, refusal
 from dlgru.kernels.gpu.registry import runtime_of
 from dlgru.kernels.gpu.runtime import Launch, Runtime
 from dlgru.kernels.gpu.sequences import Reserve, Run, planes
-from dlgru.kernels.gpu.tilings import THREADS, Kernel, Tiling, fitting, kernel
+from dlgru.kernels.gpu.tilings import (
+    THREADS,
+    Kernel,
+    Tiling,
+    fitting,
+    kernel,
+    tensor_kernel,
+    tensor_tiling,
+)
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 
@@ -41,6 +49,9 @@ def cost(way: str, spec: Spec) -> float:
     """Estimate the seconds of a forward run."""
     device = known_device(spec)
     recurrence = costs.persistent(spec, device, cheapest(way, spec), way)
+    tiling = tensor_tiling(way, spec, device)
+    if tiling is not None:
+        recurrence = min(recurrence, costs.tensor(spec, device, tiling, way))
     return 1e-6 * (costs.outside(spec, device) + recurrence)
 
 
@@ -51,6 +62,18 @@ def cheapest(way: str, spec: Spec) -> Tiling:
     found = fitting(way, spec, device)
     assert not isinstance(found, str)
     return min(found, key=lambda tiling: costs.persistent(spec, device, tiling, way))
+
+
+def forward_kernel(way: str, spec: Spec) -> Kernel:
+    """Return the forward kernel of a spec: on tensor cores where that is allowed and faster."""
+    device = known_device(spec)
+    tiling = cheapest(way, spec)
+    rounded = tensor_tiling(way, spec, device)
+    if rounded is not None:
+        ours = costs.persistent(spec, device, tiling, way)
+        if costs.tensor(spec, device, rounded, way) < ours:
+            return tensor_kernel(way, rounded)
+    return kernel(way, spec, tiling, backward=False)
 
 
 class Wave(NamedTuple):
@@ -156,7 +179,7 @@ def forward(
         "inner_step": column_step(run.inner, 2),
         "biases": spec.bias,
     }
-    _run(way, run, kernel(way, spec, cheapest(way, spec), backward=False), FORWARD, values)
+    _run(way, run, forward_kernel(way, spec), FORWARD, values)
     return Out(y, (last,), (), None if spec.save == "none" else run.reserve(y, gates))
 
 

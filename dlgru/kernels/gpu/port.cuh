@@ -39,10 +39,10 @@ DL_DEVICE int dl_cluster_rank() {
 }
 // What was stored before arrive is seen by every thread of the cluster after its wait.
 DL_DEVICE void dl_cluster_arrive() {
-  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
 }
 DL_DEVICE void dl_cluster_wait() {
-  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
 }
 DL_DEVICE unsigned dl_remote_address(const void* here, int rank) {
   unsigned own = static_cast<unsigned>(__cvta_generic_to_shared(here)), there;
@@ -109,5 +109,9 @@ DL_DEVICE void dl_multiply_tf32(float (&d)[4], const unsigned (&a)[4], unsigned 
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+#else
+// Never reached, as with clusters.
+DL_DEVICE unsigned dl_tf32(float x) { return dl_bits(x); }
+DL_DEVICE void dl_multiply_tf32(float (&)[4], const unsigned (&)[4], unsigned, unsigned) { __trap(); }
 #endif
 #endif  // DLGRU_EMULATED

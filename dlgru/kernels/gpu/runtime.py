@@ -31,6 +31,9 @@ class Runtime(Protocol):
     def describe(self) -> str:
         """Return the text that a spec names this device by."""
 
+    def number(self) -> int:
+        """Return which device this is, of several."""
+
     def address(self, array: RawArray) -> int:
         """Return where the data of an array begin."""
 

@@ -115,3 +115,29 @@ def fitting(way: str, spec: Spec, device: Device) -> list[Tiling] | str:
         if t.units == units and kernel(way, spec, t, backward=True).shared_bytes <= room
     ]
     return found or f"its kernels for H = {spec.H} need more shared memory than a block has"
+
+
+# -- the forward kernel on tensor cores ------------------------------------------------
+
+TENSOR_UNITS = (64, 128, 256, 512)
+TENSOR_ROWS = 8
+PARTIAL_SUMS = 8 * 6 * 4 * 32  # numbers, see gru_tensor.cuh
+
+
+def tensor_tiling(way: str, spec: Spec, device: Device) -> Tiling | None:
+    """Return how the tensor cores would run a spec, if they may and can."""
+    units = next((n for n in TENSOR_UNITS if n >= spec.H), None)
+    allowed = spec.precision != "strict" and spec.reset == "after" and device.arch >= 80
+    if units is None or not allowed:
+        return None
+    tiling = Tiling(units, units // 32, TENSOR_ROWS)
+    limit = device.cluster if way == "cluster" else device.processors
+    fits = tiling.blocks <= limit and tensor_kernel(way, tiling).shared_bytes <= device.shared_bytes
+    return tiling if fits else None
+
+
+def tensor_kernel(way: str, tiling: Tiling) -> Kernel:
+    """Return the forward kernel in TF32."""
+    numbers = 2 * tiling.units * tiling.rows
+    expression = f"gru_tensor_forward<{WAYS[way]}, {tiling.units}>"
+    return Kernel(expression, tiling, 4 * (numbers + PARTIAL_SUMS), numbers)

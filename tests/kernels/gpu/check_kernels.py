@@ -13,8 +13,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
+from dlgru.backend import single
 from dlgru.kernels.gpu.device import KB, Device
-from dlgru.kernels.gpu.tilings import SHAPES, THREADS, kernel
+from dlgru.kernels.gpu.tilings import (
+    SHAPES,
+    TENSOR_UNITS,
+    THREADS,
+    WAYS,
+    kernel,
+    tensor_kernel,
+    tensor_tiling,
+)
 from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.nvrtc import CompileError, Nvrtc, installed
 
@@ -34,6 +43,12 @@ def kernels(arch: int) -> dict[str, tuple[int, int]]:
             made = kernel(way, spec, tiling, backward)
             if tiling.blocks <= most and made.shared_bytes <= device.shared_bytes:
                 found[made.expression] = (THREADS, made.shared_bytes)
+    for way, units in product(WAYS, TENSOR_UNITS):
+        spec = Spec(1, 1, 1, units, single, precision="tf32")
+        rounded = tensor_tiling(way, spec, device)
+        if rounded is not None:
+            made = tensor_kernel(way, rounded)
+            found[made.expression] = (THREADS, made.shared_bytes)
     for real in ("float", "double"):
         for part in STEPS:
             found[f"gru_step<{real}, {part}>"] = (256, 0)

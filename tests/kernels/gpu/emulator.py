@@ -56,6 +56,9 @@ class EmulatedRuntime:
     def describe(self) -> str:
         return self.device
 
+    def number(self) -> int:
+        return 0
+
     def address(self, array: Any) -> int:
         assert isinstance(array, FakeArray), "a host array was handed to a kernel"
         return int(array._host.ctypes.data)

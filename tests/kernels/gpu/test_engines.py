@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakedevice import TRAFFIC
-from gru_cases import MODES
+from fakedevice import TRAFFIC, FakeArray
+from gru_cases import MODES, backward, data, directions, forward
 
 from dlgru.errors import DlgruValueError
-from dlgru.kernels.gpu import cluster, graph, group
+from dlgru.kernels.gpu import cluster, costs, graph, group, persistent
+from dlgru.kernels.gpu.tilings import SHAPES, Tiling
 from tests.kernels.gpu.emulator import EmulatedRuntime
 from tests.kernels.gpu.gpu_cases import answers, case_of, errors, gpu_spec, worst
 
@@ -32,32 +33,40 @@ def test_every_mode(engine: Any, number: int, device: EmulatedRuntime, only: Any
     assert worst(case, "y" if number % 5 == 1 else "gates", np.float64) < EXACT[np.float64]
 
 
-TILINGS = [  # engine, class, sizes, what the launched kernel's template says
-    (cluster, np.float32, (3, 5, 2, 100), "128, 4, 4"),
-    (cluster, np.float64, (3, 5, 2, 100), "CLUSTER, double, 128, 4, "),
-    (cluster, np.float32, (2, 100, 2, 256), "CLUSTER, float, 256, 8, 8"),
-    (cluster, np.float32, (2, 1, 2, 300), "CLUSTER, float, 512, 16, 1"),
-    (group, np.float32, (3, 500, 2, 128), "GROUP, float, 128, 4, 8"),
-    (group, np.float64, (3, 5, 2, 140), "GROUP, double, 256, 16, "),
-    (group, np.float32, (3, 9, 2, 64), "GROUP, float, 64, 1, "),
+TILINGS = [  # engine, class, T, B, H, and the tiling; B leaves a group that is not full
+    (cluster, np.float32, 3, 5, 100, (128, 4, 4)),
+    (cluster, np.float64, 3, 5, 128, (128, 4, 4)),
+    (cluster, np.float32, 2, 9, 256, (256, 8, 8)),
+    (cluster, np.float32, 2, 1, 300, (512, 16, 1)),
+    (group, np.float32, 3, 9, 128, (128, 4, 8)),
+    (group, np.float64, 2, 2, 140, (256, 16, 1)),
+    (group, np.float32, 3, 5, 64, (64, 1, 4)),
+    (group, np.float32, 3, 3, 70, (128, 1, 2)),
 ]
 
 
 @pytest.mark.parametrize("reset", ["after", "before"])
-@pytest.mark.parametrize("engine, dtype, sizes, template", TILINGS)
+@pytest.mark.parametrize(("engine", "dtype", "T", "B", "H", "shape"), TILINGS)
 def test_tilings(
     engine: Any,
     dtype: Any,
-    sizes: tuple[int, ...],
-    template: str,
+    T: int,
+    B: int,
+    H: int,
+    shape: tuple[int, int, int],
     reset: str,
     device: EmulatedRuntime,
     only: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     only(engine)
-    case = case_of(*sizes, dtype=dtype, reset=reset, seed=3)
+    tiling = Tiling(*shape)
+    assert tiling in SHAPES[engine.NAME, np.dtype(dtype)]
+    monkeypatch.setattr(persistent, "cheapest", lambda way, spec: tiling)
+    case = case_of(T, B, 2, H, dtype=dtype, reset=reset, seed=3)
     assert worst(case, "gates", dtype) < EXACT[dtype]
-    assert template in " ".join(launch.expression for launch in device.launches)
+    launched = " ".join(launch.expression for launch in device.launches)
+    assert launched.count(f"{tiling.units}, {tiling.blocks}, {tiling.rows}, 256") == 2
 
 
 def test_a_batch_too_large_for_the_gpu_runs_in_waves(device: EmulatedRuntime, only: Any) -> None:
@@ -118,9 +127,6 @@ def test_a_recording_belongs_to_what_was_given(device: EmulatedRuntime, only: An
 def test_a_reserve_serves_twice_until_it_is_spent(
     engine: Any, device: EmulatedRuntime, only: Any
 ) -> None:
-    from fakedevice import FakeArray
-    from gru_cases import backward, data, directions, forward
-
     only(engine)
     case = case_of(3, 2, 2, 6)
     dy, _ = (FakeArray(a) for a in directions(case))
@@ -142,3 +148,21 @@ def test_a_lower_precision_reaches_the_products(
         spec = gpu_spec(case, "gates", precision=precision)
         answers(case, spec, "gates", np.float32)
         assert set(device.products) == {precision}
+
+
+@pytest.mark.parametrize("engine", [cluster, group], ids=lambda engine: engine.NAME)
+@pytest.mark.parametrize(("B", "H"), [(9, 100), (3, 64)])
+def test_tensor_cores_in_lower_precision(
+    engine: Any, B: int, H: int, device: EmulatedRuntime, only: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(engine)
+    monkeypatch.setattr(costs, "tensor", lambda *_: 0.0)
+    lengths = [4, 0, 2, 4, 3, 1, 4, 4, 2][:B]
+    case = case_of(4, B, 2, H, bias=6, inner=2, lengths=lengths, dtype=np.float32)
+    off = worst(case, "gates", np.float32, precision="tf32")
+    # Ten bits of mantissa, so some 5e-4 a product, averaged over many.
+    assert 1e-5 < off < 2e-3
+    assert "gru_tensor_forward" in device.launches[0].expression
+    device.launches.clear()
+    answers(case, gpu_spec(case, "gates"), "gates", np.float32)
+    assert "gru_tensor" not in str(device.launches)

@@ -1,0 +1,123 @@
+"""Every GPU engine against the plain engine in double precision on the host.
+
+Works on any arrays that the engines accept: `send` brings a host array to the device. So the tests
+run it on the emulated device, and `gpu_check.py` runs it on a real one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlgru.kernels import plain
+from dlgru.kernels.spec import Extra, Needs, Spec
+
+TOLERANCE = {"strict": 1e-5, "tf32": 5e-3, "bf16": 3e-2, "double": 1e-12}
+"""Largest relative error of an output or gradient, by precision."""
+
+
+class Answer(NamedTuple):
+    """How far one run of one engine is from the reference."""
+
+    engine: str
+    spec: Spec
+    worst: str  # the name of the array that is furthest off
+    error: float
+    allowed: float
+    repeats: bool  # a second run gave the same bits
+
+    @property
+    def ok(self) -> bool:
+        return self.repeats and self.error <= self.allowed
+
+
+def specs(sizes: list[tuple[int, int, int, int]], device: str) -> Iterator[Spec]:
+    """Modes, each with another mixture of sizes and of options that are free of each other."""
+    forms = [("after", 3), ("after", 6), ("after", 0), ("before", 3), ("before", 0)]
+    acts = itertools.cycle(["tanh", "softsign", "relu", "tanh"])
+    gates = itertools.cycle(["sigmoid", "sigmoid", "hard-sigmoid"])
+    rest = itertools.cycle(
+        itertools.product(["forward", "backward"], [False, True], [0, 1, 2], ["gates", "y"])
+    )
+    kinds = [("float32", "strict"), ("float64", "strict"), ("float32", "tf32"), ("float32", "bf16")]
+    for (T, B, C, H), (reset, bias) in itertools.product(sizes, forms):
+        for dtype, precision in kinds:
+            way, lengths, inner, save = next(rest)
+            plainest = (T + H) % 2 == 0 and reset == "after"  # what cuDNN has, too
+            yield Spec(
+                T, B, C, H, np.dtype(dtype), device=device, reset=reset, bias=bias, direction=way,
+                gate="sigmoid" if plainest else next(gates), act="tanh" if plainest else next(acts),
+                lengths=lengths and not plainest, inner=0 if plainest else inner, save=save,
+                precision=precision,
+            )  # fmt: skip
+
+
+def arrays(spec: Spec, seed: int = 0) -> dict[str, Any]:
+    """Arguments and incoming gradients of a run, rounded to its class."""
+    draw = np.random.default_rng(seed)
+    T, B, C, H = spec[:4]
+
+    def array(scale: float, *shape: int) -> Any:
+        return np.asfortranarray((scale * draw.standard_normal(shape)).astype(spec.dtype))
+
+    inner = {0: None, 1: array(0.3, 3 * H, B), 2: array(0.3, 3 * H, B, T)}[spec.inner]
+    made = {
+        "x": array(1.0, C, B, T),
+        "h0": array(0.5, H, B),
+        "W": array(C**-0.5, 3 * H, C),
+        "R": array(H**-0.5, 3 * H, H),
+        "b": array(0.5, spec.bias * H) if spec.bias else None,
+        "inner": inner,
+        "dy": array(1.0, H, B, T),
+        "dlast": array(1.0, H, B),
+        "lengths": [int(n) for n in draw.integers(0, T + 1, B)] if spec.lengths else None,
+    }
+    for observation, n in enumerate(made["lengths"] or []):
+        made["x"][:, observation, n:] = np.nan
+        made["dy"][:, observation, n:] = np.nan
+    return made
+
+
+def run(engine: Any, spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
+    """Run an engine forward and back; every result by name."""
+    extra = Extra(lengths=given["lengths"], inner=given["inner"])
+    state = (given["h0"],)
+    out = engine.forward(spec, given["x"], state, given["W"], given["R"], given["b"], extra)
+    needs = Needs(inner=spec.inner > 0)
+    grads = engine.backward(out.reserve, given["dy"], (given["dlast"],), (), needs)
+    found = {"y": out.y, "last": out.last[0], **grads._asdict()}
+    found["state"] = grads.state[0]
+    return {name: array for name, array in found.items() if array is not None}
+
+
+def moved(given: dict[str, Any], move: Callable[[Any], Any]) -> dict[str, Any]:
+    """The same run with its arrays elsewhere."""
+    return {k: move(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+
+
+def relative(found: Any, expected: Any) -> float:
+    """The error of an array against the size of what it should be; infinite if not finite."""
+    distance = np.linalg.norm((found.astype(np.float64) - expected).ravel())
+    size = np.linalg.norm(expected.ravel())
+    off = float(distance / size if size else distance)
+    return off if np.isfinite(off) else float("inf")
+
+
+def check(
+    engine: Any, spec: Spec, send: Callable[[Any], Any], fetch: Callable[[Any], Any]
+) -> Answer:
+    """Run one engine twice on the device and compare."""
+    given = arrays(spec, seed=spec.T + spec.H)
+    wide = moved(given, lambda a: np.asfortranarray(a.astype(np.float64)))
+    reference_spec = spec._replace(dtype=np.dtype(np.float64), device="cpu", precision="strict")
+    expected = run(plain, reference_spec, wide)
+    there = moved(given, send)
+    one, two = ({name: fetch(a) for name, a in run(engine, spec, there).items()} for _ in range(2))
+    errors = {name: relative(one[name], expected[name]) for name in expected}
+    worst = max(errors, key=errors.__getitem__)
+    kind = "double" if spec.dtype == np.float64 else spec.precision
+    repeats = all(np.array_equal(one[name], two[name]) for name in one)
+    return Answer(engine.NAME, spec, worst, errors[worst], TOLERANCE[kind], repeats)

@@ -1,0 +1,199 @@
+"""Check and time everything that dlgru does on a GPU: one command, under ten minutes.
+
+    PYTHONPATH=. python benchmarks/gpu/gpu_check.py [results.json]
+
+Needs CuPy and a CUDA GPU; PyTorch and cuDNN are compared with where they are installed. First every
+engine and mode against double precision, in memory that was filled with NaN before; then what one
+step of each kernel costs; then times beside PyTorch's and cuDNN's, all taking turns; a table last.
+The exit status is 1 if any number is wrong, and 2 if there is no GPU to ask.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import correctness
+import numpy as np
+import timings
+
+import dlgru
+from dlgru.kernels.gpu import cluster, cudnn, graph, group, persistent
+from dlgru.kernels.gpu.cudnnlibrary import library
+from dlgru.kernels.gpu.device import device_of
+from dlgru.kernels.gpu.registry import runtime_of
+from dlgru.kernels.gpu.tilings import SHAPES, Tiling, fitting, kernel
+from dlgru.kernels.spec import NO_EXTRA, Spec
+
+ENGINES = (cluster, group, cudnn, graph)
+SIZES = [(5, 3, 4, 20), (6, 9, 5, 64), (4, 5, 3, 100), (3, 9, 4, 256), (3, 5, 4, 300)]
+SIZES += [(4, 2, 3, 700), (2, 65, 3, 128)]
+SHORT, LONG = 500, 2500  # steps: their difference is what steps cost, without launches
+
+
+def machine(cupy: Any) -> dict[str, Any]:
+    """What the figures were taken with."""
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+    found = library()
+    try:
+        import torch
+
+        torch_version = torch.__version__
+    except ImportError:
+        torch_version = None
+    return {
+        "device": properties["name"].decode(),
+        "named": runtime_of(cupy).describe(),
+        "memory": properties["totalGlobalMem"],
+        "driver": cupy.cuda.runtime.driverGetVersion(),
+        "CUDA": cupy.cuda.runtime.runtimeGetVersion(),
+        "CuPy": cupy.__version__,
+        "cuDNN": None if isinstance(found, str) else found.version,
+        "torch": torch_version,
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "dlgru": dlgru.__version__,
+    }
+
+
+def poison(cupy: Any) -> Any:
+    """Let all fresh device memory be NaN; return what undoes it."""
+    pool = cupy.cuda.MemoryPool()
+
+    def filled(size: int) -> Any:
+        memory = pool.malloc(size)
+        if size:
+            memory.memset_async(0xFF, size)
+        return memory
+
+    before = cupy.cuda.get_allocator()
+    cupy.cuda.set_allocator(filled)
+    return lambda: cupy.cuda.set_allocator(before)
+
+
+def checked(cupy: Any) -> list[dict[str, Any]]:
+    """Every engine on every mode that it accepts."""
+    name, answers = runtime_of(cupy).describe(), []
+    undo = poison(cupy)
+    try:
+        for spec in correctness.specs(SIZES, name):
+            for engine in ENGINES:
+                if engine.accepts(spec) is not True:
+                    continue
+                try:
+                    answer = correctness.check(engine, spec, _send(cupy), lambda a: a.get())
+                except Exception as error:
+                    words = f"{type(error).__name__}: {error}"[:300]
+                    answer = correctness.Answer(engine.NAME, spec, words, np.inf, 0.0, True)
+                if not answer.ok:
+                    print(f"BAD {answer}", flush=True)
+                answers.append({**answer._asdict(), "spec": str(spec), "ok": answer.ok})
+    finally:
+        undo()
+    for engine in ENGINES:
+        mine = [a for a in answers if a["engine"] == engine.NAME]
+        print(f"{engine.NAME:8} {sum(a['ok'] for a in mine):4} of {len(mine):4} modes", flush=True)
+    return answers
+
+
+def _send(cupy: Any) -> Any:
+    return lambda array: cupy.asarray(array, order="F")
+
+
+def steps(cupy: Any) -> list[dict[str, Any]]:
+    """What a step of each persistent kernel costs, with one group and with the device full."""
+    device = device_of(runtime_of(cupy).describe())
+    found, chosen = [], persistent.cheapest
+    for (way, dtype), tilings in SHAPES.items():
+        engine = cluster if way == "cluster" else group
+        for tiling in tilings:
+            for groups in (1, max(1, device.processors // tiling.blocks)):
+                spec = Spec(
+                    SHORT, groups * tiling.rows, 16, tiling.units, dtype,
+                    device=runtime_of(cupy).describe(),
+                )  # fmt: skip
+                if engine.accepts(spec) is not True or tiling not in fitting(way, spec, device):
+                    continue
+                try:
+                    persistent.cheapest = lambda way, spec, fixed=tiling: fixed
+                    found.append(_step(cupy, way, engine, spec, tiling, groups))
+                except Exception as error:
+                    print(f"BAD {way} {tiling}: {type(error).__name__}: {error}"[:300], flush=True)
+                    found.append({"way": way, "tiling": tiling, "bad": str(error)[:300]})
+                finally:
+                    persistent.cheapest = chosen
+    return found
+
+
+def _step(
+    cupy: Any, way: str, engine: Any, spec: Spec, tiling: Tiling, groups: int
+) -> dict[str, Any]:
+    each = {}
+    for T in (SHORT, LONG):
+        longer = spec._replace(T=T)
+        given = correctness.moved(correctness.arrays(longer), _send(cupy))
+        arguments = (given["x"], (given["h0"],), given["W"], given["R"], given["b"], NO_EXTRA)
+        engine.forward(longer, *arguments)  # compiles
+        call = functools.partial(engine.forward, longer, *arguments)
+        again = [timings.measured(cupy, call) for _ in range(5)]
+        each[T] = min(again)
+    microseconds = 1000 * (each[LONG] - each[SHORT]) / (LONG - SHORT)
+    line = f"{way:8} {spec.dtype} {tiling} × {groups}: {microseconds:.2f} µs a step"
+    print(line, kernel(way, spec, tiling, False).expression, flush=True)
+    made = {"way": way, "dtype": str(spec.dtype), "tiling": tiling, "groups": groups}
+    return {**made, "microseconds": microseconds}
+
+
+def table(times: list[timings.Time]) -> None:
+    """Print what was timed; a ratio above 1 is faster than PyTorch."""
+    print(f"{'T B C H':22} {'work':9} {'':28} {'error':>8} {'ms':>9} {'torch/this':>10}")
+    for one in times:
+        if one.complaint:
+            print(f"{one.shape!s:22} {one.contender} {one.precision}: {one.complaint}")
+            continue
+        ratio = "" if one.to_torch is None else f"{one.to_torch:.2f}"
+        name = f"{one.contender} {one.precision}"
+        mark = "" if timings.right(one) else "  BAD"
+        print(
+            f"{one.shape!s:22} {one.work:9} {name:28} {one.error:8.1e} "
+            f"{one.milliseconds:9.3f} {ratio:>10}{mark}"
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Do all of it."""
+    try:
+        import cupy
+    except ImportError:
+        print("CuPy is not installed: pip install dlgru[gpu13], or dlgru[gpu12] with CUDA 12")
+        return 2
+    if not cupy.is_available():
+        print("no CUDA GPU here, or its driver is missing: nothing was checked")
+        return 2
+    start = time.perf_counter()
+    results: dict[str, Any] = {"machine": machine(cupy)}
+    print(json.dumps(results["machine"], indent=1), flush=True)
+    with cupy.cuda.Stream(non_blocking=True):
+        results["checked"] = checked(cupy)
+        results["steps"] = steps(cupy)
+        times = [one for shape in timings.SHAPES for one in timings.shape_times(cupy, shape)]
+    table(times)
+    results["times"] = [one._asdict() for one in times]
+    results["seconds"] = time.perf_counter() - start
+    if arguments:
+        Path(arguments[0]).write_text(json.dumps(results, indent=1, default=str) + "\n", "utf-8")
+    bad = sum(not one["ok"] for one in results["checked"])
+    bad += sum("bad" in one for one in results["steps"])
+    bad += sum(not timings.right(one) for one in times)
+    bad += sum(one.complaint != "" and one.contender.startswith("dlgru") for one in times)
+    print(f"{bad} wrong, {results['seconds']:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

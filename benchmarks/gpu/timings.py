@@ -1,0 +1,200 @@
+"""Times of the GPU engines, of cuDNN's algorithms and of PyTorch, taken in turns on one GPU."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from correctness import TOLERANCE, arrays, moved, relative
+
+from dlgru.kernels import plain
+from dlgru.kernels.gpu import cluster, cudnn, graph, group
+from dlgru.kernels.gpu.registry import runtime_of
+from dlgru.kernels.gpu.sequences import Run
+from dlgru.kernels.spec import EVERYTHING, NO_EXTRA, Spec
+
+SHAPES = [  # T, B, C, H
+    (100, 32, 64, 128),
+    (512, 64, 256, 512),
+    (512, 64, 512, 1024),
+    (1024, 16, 256, 256),
+    (1000, 1, 64, 256),
+    (20, 27, 12, 100),
+]
+ALGORITHMS = ("STANDARD", "PERSIST_STATIC", "PERSIST_DYNAMIC", "SMALL_H")
+ROUNDS = 15
+
+
+class Time(NamedTuple):
+    """What one contender did on one shape."""
+
+    shape: tuple[int, ...]
+    work: str  # "forward" or "training"
+    contender: str
+    precision: str
+    error: float
+    milliseconds: float  # the median of the rounds
+    least: float
+    most: float
+    to_torch: float | None  # PyTorch's time over this one, of the same precision and rounds
+    complaint: str = ""
+
+
+class Contender(NamedTuple):
+    """Something that computes a GRU."""
+
+    name: str
+    precision: str
+    forward: Callable[[], Any]  # gives y [H,B,T]
+    training: Callable[[], Any]  # gives y and the gradient of x [C,B,T]
+
+
+def own(cupy: Any, engine: Any, spec: Spec, given: dict[str, Any]) -> Contender:
+    """Return one of dlgru's engines."""
+    arguments = (given["x"], (given["h0"],), given["W"], given["R"], given["b"], NO_EXTRA)
+    saving = spec._replace(save="gates")
+
+    def training() -> Any:
+        out = engine.forward(saving, *arguments)
+        grads = engine.backward(out.reserve, given["dy"], None, (), EVERYTHING, False)
+        return out.y, grads.x
+
+    return Contender(
+        f"dlgru {engine.NAME}", spec.precision, lambda: engine.forward(spec, *arguments).y, training
+    )
+
+
+def cudnn_itself(cupy: Any, algorithm: int, spec: Spec, given: dict[str, Any]) -> Contender:
+    """Return one algorithm of cuDNN, driven by our own calls, weights packed in every call."""
+    runtime = runtime_of(cupy)
+
+    def started() -> Any:
+        state = (given["x"], given["h0"], given["W"], given["R"], given["b"], NO_EXTRA)
+        return cudnn.Pass.of(Run(cupy, runtime, spec, *state), algorithm)
+
+    def training() -> Any:
+        one = started()
+        y, _, reserve = one.forward(training=True)
+        return y, one.backward(y, given["dy"], None, reserve, EVERYTHING).x
+
+    name = f"cuDNN {ALGORITHMS[algorithm]}"
+    return Contender(name, spec.precision, lambda: started().forward(training=False)[0], training)
+
+
+def torch_gru(cupy: Any, torch: Any, spec: Spec, given: dict[str, Any]) -> Contender:
+    """Return PyTorch's nn.GRU with the same weights; `tf32` is its own default."""
+    H, allowed = spec.H, spec.precision == "tf32"
+    layer = torch.nn.GRU(spec.C, H).cuda()
+    b = given["b"]
+    biases = (b[: 3 * H], b[3 * H :])
+    with torch.no_grad():
+        parameters = (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+        for p, v in zip(parameters, (given["W"], given["R"], *biases), strict=True):
+            p.copy_(torch.from_dlpack(cupy.ascontiguousarray(v)))
+    x = torch.from_dlpack(given["x"].T).clone()
+    traced = x.clone().requires_grad_()
+    h0, dy = (torch.from_dlpack(given[name].T).clone() for name in ("h0", "dy"))
+
+    def settings() -> None:
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+
+    def forward() -> Any:
+        settings()
+        with torch.no_grad():
+            return cupy.from_dlpack(layer(x, h0[None])[0]).T
+
+    def training() -> Any:
+        settings()
+        y = layer(traced, h0[None])[0]
+        grads = torch.autograd.grad(y, [traced, *layer.parameters()], dy)
+        return cupy.from_dlpack(y.detach()).T, cupy.from_dlpack(grads[0]).T
+
+    return Contender("torch nn.GRU", spec.precision, forward, training)
+
+
+def contenders(cupy: Any, shape: tuple[int, ...], given: dict[str, Any]) -> list[Contender]:
+    """Return everything that computes this shape here."""
+    found = []
+    device = runtime_of(cupy).describe()
+    try:
+        import torch
+    except ImportError:
+        torch = None
+    for precision in ("strict", "tf32"):
+        spec = Spec(*shape, np.dtype(np.float32), device=device, bias=6, precision=precision)
+        engines = (cluster, group, graph, cudnn)
+        found += [own(cupy, e, spec, given) for e in engines if e.accepts(spec) is True]
+        if cudnn.accepts(spec) is True:
+            found += [cudnn_itself(cupy, k, spec, given) for k in range(len(ALGORITHMS))]
+        if torch is not None and torch.cuda.is_available():
+            found.append(torch_gru(cupy, torch, spec, given))
+    return found
+
+
+def reference(cupy: Any, spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
+    """Return y and the gradient of x in double precision, by the plain engine on the device."""
+    wide = {k: v.astype("float64", order="F") for k, v in given.items() if hasattr(v, "astype")}
+    arguments = (wide["x"], (wide["h0"],), wide["W"], wide["R"], wide["b"], NO_EXTRA)
+    out = plain.forward(spec._replace(dtype=np.dtype(np.float64), save="gates"), *arguments)
+    grads = plain.backward(out.reserve, wide["dy"], None, (), EVERYTHING)
+    return {"y": out.y.get(), "x": grads.x.get()}
+
+
+def measured(cupy: Any, call: Callable[[], Any]) -> float:
+    """Milliseconds of one call, by the device's own clock."""
+    start, end = cupy.cuda.Event(), cupy.cuda.Event()
+    start.record()
+    call()
+    end.record()
+    end.synchronize()
+    return float(cupy.cuda.get_elapsed_time(start, end))
+
+
+def shape_times(cupy: Any, shape: tuple[int, ...], rounds: int = ROUNDS) -> list[Time]:
+    """Check and time every contender on one shape, all taking turns in every round."""
+    base = Spec(*shape, np.dtype(np.float32), device=runtime_of(cupy).describe(), bias=6)
+    given = moved(arrays(base), lambda a: cupy.asarray(a, order="F"))
+    right = reference(cupy, base, given)
+    results, standing = [], []
+    for one in contenders(cupy, shape, given):
+        try:  # an algorithm may refuse a size only when it runs
+            y, (y_again, dx) = one.forward().get(), one.training()
+            found = {"forward": relative(y, right["y"])}
+            errors = (relative(y_again.get(), right["y"]), relative(dx.get(), right["x"]))
+            found["training"] = max(errors)
+            standing.append((one, found))
+        except Exception as error:
+            words = f"{type(error).__name__}: {error}"[:200]
+            results.append(Time(shape, "-", one.name, one.precision, 0.0, 0, 0, 0, None, words))
+    for work in ("forward", "training"):
+        calls = [(one, getattr(one, work)) for one, _ in standing]
+        times: list[list[float]] = [[] for _ in calls]
+        for _ in range(rounds):
+            for k, (_, call) in enumerate(calls):
+                times[k].append(measured(cupy, call))
+        for k, (one, errors) in enumerate(standing):
+            same = [
+                j
+                for j, (other, _) in enumerate(standing)
+                if other.name.startswith("torch") and other.precision == one.precision
+            ]
+            ratios = [a / b for a, b in zip(times[same[0]], times[k], strict=True)] if same else []
+            results.append(
+                Time(
+                    shape, work, one.name, one.precision, errors[work],
+                    statistics.median(times[k]), min(times[k]), max(times[k]),
+                    statistics.median(ratios) if ratios else None,
+                )
+            )  # fmt: skip
+    return results
+
+
+def right(time: Time) -> bool:
+    """Whether the numbers of a contender of ours are as near as its precision promises.
+
+    PyTorch's and cuDNN's own errors are shown, not judged.
+    """
+    return not time.contender.startswith("dlgru") or time.error <= TOLERANCE[time.precision]
