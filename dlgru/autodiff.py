@@ -17,12 +17,12 @@ from typing import Annotated, Any
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
-from dlgru.calls import known_keywords
+from dlgru.calls import any_spelling, known_keywords
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning
 from dlgru.fused import seeds_of
 from dlgru.labels import describe
 from dlgru.mfunction import call_with_nargout
-from dlgru.namevalue import Binder, Flag
+from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
 from dlgru.places import memory_of
 from dlgru.tape import Tape, next_id, pull_back
@@ -119,20 +119,14 @@ def _untrace(result: Any) -> Any:
     return tree_map(constant, result)
 
 
-def _dlgradient(
+@any_spelling
+def dlgradient(
     y: Any,
     *x: Any,
     RetainData: Annotated[bool, Flag()] = False,
     EnableHigherDerivatives: Annotated[bool, Flag()] = False,
     AllowComplex: Annotated[bool, Flag()] = True,
 ) -> Any:
-    """Signature of dlgradient's options."""
-
-
-_binder = Binder(_dlgradient, "dlgradient")
-
-
-def dlgradient(y: Any, *x: Any, **options: Any) -> Any:
     """Gradient of a scalar with respect to one or more traced variables.
 
     Parameters
@@ -176,9 +170,8 @@ def dlgradient(y: Any, *x: Any, **options: Any) -> Any:
     <BLANKLINE>
          6    12
     """
-    (y, *variables), named = _binder((y, *x), options)
     tape = _check_scalar(y)
-    if not variables:
+    if not x:
         raise DlgruTypeError(
             "Not enough input arguments",
             identifier="dlgru:dlgradient:arguments",
@@ -188,23 +181,24 @@ def dlgradient(y: Any, *x: Any, **options: Any) -> Any:
             expected="at least one variable: dlgradient(y, x)",
         )
     wanted: dict[int, Value] = {}
-    for k, tree in enumerate(variables):
+    for k, tree in enumerate(x):
         for leaf in leaves(tree):
-            _check_variable(leaf, f"x{k + 1}", tape, named.get("AllowComplex", True))
+            _check_variable(leaf, f"x{k + 1}", tape, AllowComplex)
             if type(leaf) is DLArray:
                 wanted[leaf.value.id] = leaf.value
-    gradients = _gradients(
-        tape,
-        y.value,
-        wanted,
-        retain=named.get("RetainData", False),
-        record=named.get("EnableHigherDerivatives", False),
-    )
+    with memory_of("dlgradient"):
+        gradients = _gradients(
+            tape,
+            y.value,
+            wanted,
+            retain=RetainData,
+            record=EnableHigherDerivatives,
+        )
 
     def gradient_of(leaf: Any) -> Any:
         return wrap(gradients[leaf.value.id], leaf._labels) if type(leaf) is DLArray else leaf
 
-    results = tuple([tree_map(gradient_of, tree) for tree in variables])
+    results = tuple([tree_map(gradient_of, tree) for tree in x])
     return results[0] if len(results) == 1 else results
 
 
@@ -218,8 +212,7 @@ def _gradients(
     if not record:
         tape.entries = None
     try:
-        with memory_of("dlgradient"):
-            pulled = pull_back(tape, tuple(entries), {y.id: seed}, wanted)
+        pulled = pull_back(tape, tuple(entries), {y.id: seed}, wanted)
     finally:
         tape.entries = entries
     count = len(entries)

@@ -61,7 +61,8 @@ def _library_of_type(kind: type) -> Any:
     module = _device_types.get(kind)
     if module is None:
         cupy = sys.modules.get("cupy")
-        if cupy is not None and issubclass(kind, cupy.ndarray):
+        arrays = getattr(cupy, "ndarray", None)  # None also while another thread imports it
+        if arrays is not None and issubclass(kind, arrays):
             module = _device_types[kind] = cupy
         else:
             module = np

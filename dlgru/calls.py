@@ -1,7 +1,7 @@
 """Functions of any floor that understand every spelling of a call.
 
 Operations get this from ``op.py``; every other public function wears ``@any_spelling``,
-or ``@known_keywords`` where text among the arguments belongs to somebody else.  So a
+or ``@known_keywords`` where text among the arguments means something else.  So a
 call with an option that does not exist, or with too many or too few arguments, raises
 one kind of error everywhere.
 """
@@ -32,7 +32,8 @@ def any_spelling(function: Callable[P, R]) -> Callable[P, R]:
 def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Let options come as ``Name=value`` only, and check their names and the arguments' number.
 
-    For functions that hand their arguments on: text among these is never an option's name.
+    For functions where text among the arguments has a meaning of its own: a label, or
+    something that is handed on.
     """
     return _bound(function, Binder(function, function.__name__, pairs=False))
 
@@ -41,7 +42,7 @@ def _bound(function: Callable[P, R], binder: Binder) -> Callable[P, R]:
     exact: Any = function
     least, most = binder.required, sys.maxsize if binder.variadic else len(binder.positional)
     if binder.pairs and binder.options:
-        most = -1 if binder.variadic else least  # what follows may be the name of an option
+        most = least  # what follows may be the name of an option
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -14,12 +14,17 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
+from dlgru.devicelibrary import device_library
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
 
 BAD_CLASS = (
     "dlarray is supported only for full arrays of data type double, single, or logical, "
     "or for full gpuArrays of these data types"
 )
+
+
+HOST_MEMORY = (1, 3)
+"""DLPack's numbers for memory of the host, pageable and pinned."""
 
 
 def is_number(x: object) -> bool:
@@ -36,7 +41,7 @@ def as_double(x: Any, function: str, argument: str) -> Any:
             identifier="dlgru:number:range",
             function=function,
             argument=argument,
-            came=number_words(x),
+            came=number_words(x) if isinstance(x, int) else f"a {type(x).__name__} beyond it",
             expected="a number in the range of double, up to 1.8e308",
         ) from None
 
@@ -59,6 +64,8 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
         data = np.asarray(x if isinstance(x, bool) else as_double(x, function, argument))
     elif isinstance(x, (list, tuple, range)):
         data = _from_list(x, function, argument)
+    elif hasattr(type(x), "__dlpack__") and type(x) is not DLArray:
+        data = _from_dlpack(x, function, argument)
     else:
         raise _bad_class(type(x).__name__, function, argument)
     if data.dtype not in CLASS_NAMES:
@@ -117,6 +124,22 @@ def rectangle(x: Any, function: str, argument: str) -> RawArray:
         ) from None
 
 
+def _from_dlpack(x: Any, function: str, argument: str) -> RawArray:
+    """Another library's array, without a copy: on the host NumPy's, on a GPU CuPy's."""
+    library = np if x.__dlpack_device__()[0] in HOST_MEMORY else device_library(function)
+    try:
+        return library.from_dlpack(x)
+    except (BufferError, RuntimeError, TypeError, ValueError) as problem:
+        raise DlgruTypeError(
+            BAD_CLASS,
+            identifier="dlgru:dlarray:dlpack",
+            function=function,
+            argument=argument,
+            came=f"a {type(x).__name__} that is not handed over ({problem})",
+            expected=listing(["double", "single", "logical"]),
+        ) from problem
+
+
 def _leaves(x: Any) -> Any:
     for item in x:
         if isinstance(item, (list, tuple, range)):
@@ -156,7 +179,7 @@ def _changeable(x: Any) -> bool:
         if x.flags.writeable:
             return True
         x = x.base
-    return backend.is_device_array(x)
+    return backend.is_device_array(x) or hasattr(type(x), "__dlpack__")
 
 
 def own(raw: RawArray) -> RawArray:

@@ -41,7 +41,7 @@ from dlgru.endmark import End, waits_for_end
 from dlgru.errors import DlgruTypeError
 from dlgru.fused import Fused, apply_fused
 from dlgru.namevalue import Binder
-from dlgru.places import mixed, operands, out_of_memory, together
+from dlgru.places import mixed, operands, raise_out_of_memory, together
 from dlgru.tape import Tape, next_id
 
 Door = Callable[..., Any]
@@ -101,7 +101,8 @@ class Operation:
                     raise mixed(self.name, found) from None
             raise
         except MemoryError as problem:
-            raise out_of_memory(self.name, problem) from problem.__cause__
+            raise_out_of_memory(self.name, problem)
+            raise
 
 
 OPS: dict[str, Operation] = {}
@@ -227,7 +228,8 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
     # NumPy's floating-point warnings are off while an operation computes, as they are in
     # MATLAB.  As a decorator this costs half of what it costs as a block.
     forward, expands = errstate(all="ignore")(op.function), op.expands
-    names = list(inspect.signature(op.function).parameters)
+    parameters = inspect.signature(op.function).parameters.values()
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     def in_one_place(inputs: Any, problem: Exception | None) -> tuple[Any, ...] | None:
         return together(op.name, names, inputs, problem, OPS["gpuArray"].on_values)

@@ -69,7 +69,7 @@ def mixed(function: str, found: Sequence[Operand]) -> DlgruTypeError:
         function=function,
         argument=" and ".join(names),
         came=f"in host memory ({', '.join(sizes)})",
-        expected=f"on the GPU, where {_plainly([x.name for x in there])} is",
+        expected=f"on the GPU, like {_plainly([x.name for x in there])}",
         fix=f"write {moves}, or gather(...) to compute on the host",
     )
 
@@ -108,7 +108,8 @@ def together(
     if isinstance(problem, DlgruError):
         return None
     if isinstance(problem, MemoryError):
-        raise out_of_memory(function, problem) from problem
+        raise_out_of_memory(function, problem)
+        return None
     found = operands(names, inputs)
     library = next((xp_of(x.data) for x in found if x.on_device), None)
     if library is None or all(x.on_device for x in found):
@@ -120,28 +121,31 @@ def together(
         if type(x) is Value and type(x.data) is np.ndarray:
             x = move(x, xp=library)
         elif isinstance(x, np.ndarray):
-            x = library.asarray(x)
+            x = library.full(x.shape, x.item(), dtype=x.dtype)
         moved.append(x)
     return tuple(moved)
 
 
-def out_of_memory(function: str, problem: MemoryError) -> MemoryError:
-    """What to raise for a MemoryError: a device's becomes ours, the host's stays."""
+def raise_out_of_memory(function: str, problem: MemoryError) -> None:
+    """Raise ours for a MemoryError of the device, in the name of `function`.
+
+    Returns for one of the host, which is left as it is.
+    """
     if isinstance(problem, DlgruMemoryError):
         came = problem.came
     elif type(problem).__module__.partition(".")[0] in ("builtins", "numpy"):
-        return problem
+        return
     else:
-        came = str(problem).rstrip(".") or type(problem).__name__
-    return DlgruMemoryError(
+        came = f'"{problem}"'
+    raise DlgruMemoryError(
         "The GPU is out of memory",
         identifier=f"dlgru:{function}:memory",
         function=function,
-        argument="the request",
+        argument="the library's message",
         came=came,
         fix="use a smaller mini-batch or shorter sequences, or delete arrays that are no longer "
         "needed; nothing was changed",
-    )
+    ) from (problem.__cause__ or problem)
 
 
 class memory_of:  # noqa: N801 - reads as a word: with memory_of("adamupdate"):
@@ -157,6 +161,4 @@ class memory_of:  # noqa: N801 - reads as a word: with memory_of("adamupdate"):
 
     def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
         if isinstance(problem, MemoryError):
-            clear = out_of_memory(self.function, problem)
-            if clear is not problem:
-                raise clear from (problem.__cause__ or problem)
+            raise_out_of_memory(self.function, problem)

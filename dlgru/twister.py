@@ -306,7 +306,9 @@ def _whole(
         identifier=f"dlgru:{function}:{argument}",
         function=function,
         argument=argument,
-        came=number_words(value),
+        came=f"of class {type(value).__name__}"
+        if hasattr(value, "shape") and not real
+        else number_words(value),
         expected=f"a whole number{limits}",
     )
 

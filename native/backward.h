@@ -93,6 +93,10 @@ static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, ran
             o.out = to + i * w->padded + first * LANES;
             o.init = init ? init + i * w->padded + first * LANES : zeros;
             o.init_last = o.init + (init ? (V - 1) * LANES : 0);
+            if (V == 6) { /* one row: see PANELWISE */
+                o.next_init = o.next_init_last = 3 * LANES;
+                o.init_last = o.init + 2 * LANES;
+            }
             run_tile(PACKED, m, (int)V, K, &o);
         }
     }

@@ -5,10 +5,10 @@
    one sender and one waiter, so two parts meet at the price of one cache line each way: about
    0.2 us. */
 
-#if defined(DLGRU_IMPATIENT) /* in the fuzz: part 0 goes on alone at every other opportunity */
-enum { LONG_SPIN = 0, SLEEPS = 2, PROFIT = 0 };
+#if defined(DLGRU_IMPATIENT) /* in the fuzz, so that parts sleep often */
+enum { LONG_SPIN = 0 };
 #else
-enum { LONG_SPIN = 20000 /* nanoseconds */, SLEEPS = 8, PROFIT = 1 };
+enum { LONG_SPIN = 20000 /* nanoseconds */ };
 #endif
 
 static unsigned after(dlgru_barrier *barrier) {
@@ -18,9 +18,6 @@ static unsigned after(dlgru_barrier *barrier) {
 void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
     barrier->parts = parts;
     barrier->rounds = 0;
-    barrier->since = dlgru_now();
-    barrier->waited = 0;
-    barrier->sleeps = 0;
     atomic_store_explicit(&barrier->alone_after, 0, memory_order_relaxed);
     while (1 << barrier->rounds < parts) barrier->rounds++;
     for (int p = 0; p < parts; p++) {
@@ -29,26 +26,6 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
         barrier->part[p].count = 0;
         barrier->part[p].patience = (dlgru_patience){LONG_SPIN, 0};
     }
-}
-
-/* Part 0 had to sleep.  One sleep means nothing: the other part may have lost its processor for a
-   moment.  But when another program stays on one of two processors, both parts share the other,
-   every meeting is a change of threads, and a run of short steps takes eight times as long as
-   one part would alone.  Part 0 has the largest share of the work, so alone it needs at most
-   `parts` times what it works now. */
-static void judge(dlgru_barrier *barrier, unsigned count, long long waited) {
-    barrier->waited += waited;
-    if (++barrier->sleeps < SLEEPS) return;
-    const long long now = dlgru_now(), worked = now - barrier->since - barrier->waited;
-    if (barrier->waited > PROFIT * barrier->parts * worked && !after(barrier)) {
-        /* Not after this meeting, which others may have left already, but after the next: part 0
-           has to come to that one before anybody leaves it. */
-        atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);
-        dlgru_team_rest();
-    }
-    barrier->since = now;
-    barrier->waited = 0;
-    barrier->sleeps = 0;
 }
 
 int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
@@ -62,7 +39,10 @@ int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
         waited += dlgru_signal_wait(&barrier->part[part].arrived[k], count,
                                     &barrier->part[part].patience);
     }
-    if (part == 0 && waited > 0) judge(barrier, count, waited);
+    if (part == 0 && waited > 0 && !after(barrier) && !dlgru_team_pays(waited))
+        /* Not after this meeting, which others may have left already, but after the next: part 0
+           has to come to that one before anybody leaves it. */
+        atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);
     const unsigned last = after(barrier);
     return last == 0 || count < last;
 }

@@ -158,7 +158,8 @@ static void step_of_one(const dlgru_run *run, const forward_weights *w, const fo
     real *to[ABREAST_PANELS], *saved[ABREAST_PANELS];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES;
     const gate_function close = closing_after[run->gate][run->act];
-    tile_operands o = {.rows = r->from, .init = sums, .out = sums, .turned = turned};
+    tile_operands o = {.rows = r->from, .next_init = next_panel, .next_init_last = LANES, .out = sums};
+    o.turned = !turned; /* begins with states that were ready early */
     gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = next_panel};
     g.from = from, g.to = to, g.saved = run->gates ? saved : NULL;
     const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
@@ -171,16 +172,15 @@ static void step_of_one(const dlgru_run *run, const forward_weights *w, const fo
             if (w->packed && w->abreast == 1) count = 1;
             const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
             for (int q = 0; q < count; q++) {
-                store(sums + q * 3 * LANES, load(input + q * next_panel));
-                store(sums + (q * 3 + 1) * LANES, load(input + q * next_panel + LANES));
-                store(sums + (q * 3 + 2) * LANES, load(w->bias_hidden + (p + q) * LANES));
                 from[q] = r->from[0] + q * LANES;
                 to[q] = r->to[0] + q * LANES;
                 saved[q] = run->gates ? r->saved[0] + q * 4 * LANES : NULL;
             }
-            int kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
-            if (w->abreast > 1) kind = PACKED;
-            o.init_last = sums + (count * 3 - 1) * LANES;
+            int kind = PACKED;
+            o.weights = w->R + p * H * 3 * LANES;
+            if (w->abreast == 1) kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
+            o.init = input;
+            o.init_last = w->bias_hidden + p * LANES;
             run_tile(kind, 1, 3 * count, H, &o);
             const int part = p + count > full && H > full * LANES; /* the last panel is not full */
             g.unit = p * LANES;

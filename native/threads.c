@@ -30,6 +30,10 @@ static struct {
     void (*work)(void *job, int part, int parts);
     void *job;
     int parts;
+    int sleeps;              /* of the caller, waiting for workers, in a few runs until now */
+    long long spent, began;  /* nanoseconds these runs took, but for this one, which began then */
+    long long waited;        /* of that, what the caller slept */
+    long long rest;          /* how long the last rest was */
     fenv_t arithmetic; /* of the caller: rounding and denormals must not depend on the thread */
 #if defined(__linux__)
     cpu_set_t processors; /* where the workers may run */
@@ -42,7 +46,7 @@ enum { SPIN_FOR_WORK = 100000 /* nanoseconds */, SPIN_FOR_WORKERS = 50000 };
 
 static void serve(int part) {
     member *me = &team.worker[part];
-    dlgru_patience patience = {SPIN_FOR_WORK, 0};
+    dlgru_patience patience = {SPIN_FOR_WORK, -1};
     for (unsigned run = 1;; run++) {
         dlgru_signal_wait(&me->start, run, &patience);
         fesetenv(&team.arithmetic);
@@ -126,7 +130,7 @@ static void make_workers(int wanted) {
         dlgru_signal_init(&one->start, 0);
         dlgru_signal_init(&one->done, 0);
         one->runs = 0;
-        one->patience = (dlgru_patience){SPIN_FOR_WORKERS, 0};
+        one->patience = (dlgru_patience){SPIN_FOR_WORKERS, -1};
         if (!start(team.workers + 1)) return;
         team.workers++;
     }
@@ -134,16 +138,40 @@ static void make_workers(int wanted) {
 
 /* -- the team ---------------------------------------------------------------------------------- */
 
+/* When another program stays on one of two processors, its share of time comes in slices of
+   milliseconds.  A worker there is late by as much; or both parts share the other processor, and
+   then every meeting at the barrier is a change of threads, so that short steps took eight times
+   as long as one part alone would.  One sleep of the caller means nothing; after a few of them it
+   asks whether the team still pays.  Part 0 has the largest share of the work: alone it needs at
+   most `parts` times what it works.  If the team does not pay it rests, after a single mishap
+   not much longer than that took, but twice as long each time that the next trial fails soon. */
 #if defined(DLGRU_IMPATIENT)
-enum { REST = 0 };
+enum { SLEEPS = 2, LONGEST_REST = 0 };
 #else
-enum { REST = 100000000 /* nanoseconds; a trial in vain costs up to 3 % of it */ };
+enum { SLEEPS = 4, LONGEST_REST = 800000000 /* nanoseconds */ };
 #endif
 
 static atomic_llong rests_until;
 
-void dlgru_team_rest(void) {
-    atomic_store_explicit(&rests_until, dlgru_now() + REST, memory_order_relaxed);
+int dlgru_team_pays(long long nanoseconds) {
+    const long long now = dlgru_now();
+    if (team.sleeps++ == 0) { /* from here on it is measured: earlier, better times do not count */
+        team.began = now;
+        team.spent = team.waited = 0;
+        return 1;
+    }
+    team.waited += nanoseconds;
+    if (team.sleeps < SLEEPS) return 1;
+    const long long worked = team.spent + (now - team.began) - team.waited;
+    const int pays = LONGEST_REST > 0 && team.waited <= (team.parts - 1) * worked;
+    if (!pays) {
+        const long long last = atomic_load_explicit(&rests_until, memory_order_relaxed);
+        team.rest = now - last < team.rest ? 2 * team.rest : 4 * team.waited;
+        if (team.rest > LONGEST_REST) team.rest = LONGEST_REST;
+        atomic_store_explicit(&rests_until, now + team.rest, memory_order_relaxed);
+    }
+    team.sleeps = 0;
+    return pays;
 }
 
 static int resting(void) {
@@ -172,17 +200,23 @@ void dlgru_team_return(int parts) {
 }
 
 void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), void *job) {
-    if (parts > 1) {
-        team.work = work;
-        team.job = job;
-        team.parts = parts;
-        fegetenv(&team.arithmetic);
+    if (parts < 2) {
+        work(job, 0, 1);
+        return;
     }
+    team.work = work;
+    team.job = job;
+    team.parts = parts;
+    team.began = dlgru_now();
+    fegetenv(&team.arithmetic);
     for (int p = 1; p < parts; p++) dlgru_signal_send(&team.worker[p].start, ++team.worker[p].runs);
     work(job, 0, parts);
+    long long waited = 0;
     for (int p = 1; p < parts; p++) {
         member *one = &team.worker[p];
-        dlgru_signal_wait(&one->done, one->runs, &one->patience);
+        waited += dlgru_signal_wait(&one->done, one->runs, &one->patience);
     }
+    if (waited) dlgru_team_pays(waited);
+    team.spent += dlgru_now() - team.began;
     dlgru_team_return(parts);
 }

@@ -34,14 +34,13 @@ void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), voi
 /* Give the team back unused. */
 void dlgru_team_return(int parts);
 
-/* Let every dlgru_team_take give 1 for a while. */
-void dlgru_team_rest(void);
+/* For the barrier: part 0 slept that long, waiting for others.  Returns 0 if it would be done
+   sooner alone; the team then rests for a while, that is, dlgru_team_take gives 1. */
+int dlgru_team_pays(long long nanoseconds);
 
 /* Where the parts of a run wait for each other. */
 typedef struct {
     int parts, rounds;
-    long long since, waited; /* since that time, how long part 0 was kept waiting ... */
-    int sleeps;              /* ... while it slept so many times */
     atomic_uint alone_after; /* the meeting after which part 0 goes on alone; 0 for none */
     char gap[64];            /* what different parts write lies on different cache lines */
     struct {

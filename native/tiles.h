@@ -43,7 +43,10 @@ enum { WIDEST = 12 };
 
 /* Segments walked at the same time: as many as there are registers for. */
 #define SUMS (3 * ROWS)
-#define ABREAST(M, V) ((M) * (V) * 4 <= SUMS ? 4 : (M) * (V) * 2 <= SUMS ? 2 : 1)
+#define ABREAST(M, V) ((M) == 1 && (V) == 6 ? 2 : (M) * (V) * 4 <= SUMS ? 4 : (M) * (V) * 2 <= SUMS ? 2 : 1)
+
+/* One row of several panels: `init` has the steps from panel to panel instead of row to row. */
+#define PANELWISE(M, V) ((M) == 1 && (V) > 3 && (V) % 3 == 0)
 
 /* In place, vectors are the gates of one panel after the other. */
 #define VECTOR_AT(v) (kind == IN_PLACE ? (v) / 3 * LANES + (v) % 3 * next_vector : (v) * LANES)
@@ -59,8 +62,11 @@ INLINE void tile(const int M, const int V, const int kind, ptrdiff_t K, const ti
 
     vec sum[4][ROWS][WIDEST];
     UNROLL for (int i = 0; i < M; i++) UNROLL for (int v = 0; v < V; v++)
-        sum[0][i][v] = v < V - 1 ? load(o->init + i * o->next_init + v * LANES)
-                                 : load(o->init_last + i * o->next_init_last);
+        sum[0][i][v] = PANELWISE(M, V)
+                           ? load(v % 3 < 2 ? o->init + v / 3 * o->next_init + v % 3 * LANES
+                                            : o->init_last + v / 3 * o->next_init_last)
+                       : v < V - 1 ? load(o->init + i * o->next_init + v * LANES)
+                                   : load(o->init_last + i * o->next_init_last);
 
 /* Terms k0 … k1-1 of A segments, whose starts are `apart` from each other. */
 #define CHAINS(count, k0, k1, apart)                                                      \

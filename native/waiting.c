@@ -124,11 +124,11 @@ void dlgru_signal_send(dlgru_signal *signal, unsigned count) {
 }
 
 long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, dlgru_patience *patience) {
-    const int brief = patience->in_vain > 0;
+    const int brief = patience->in_vain > 0, first = patience->in_vain == 0;
     const int nanoseconds = brief ? SHORT_SPIN : patience->nanoseconds;
     if (brief) patience->in_vain--;
     if (spin(signal, count, nanoseconds)) return 0;
-    if (!brief) patience->in_vain = SHORT_SPINS;
+    if (first) patience->in_vain = SHORT_SPINS;
     const long long slept = dlgru_now();
     for (;;) {
         unsigned state = look(signal);

@@ -16,7 +16,8 @@ typedef struct {
 /* How long a waiter spins before it sleeps. */
 typedef struct {
     int nanoseconds;
-    int in_vain; /* waits that will spin only briefly, since the last long spin led to a sleep */
+    int in_vain; /* waits that will spin only briefly, since the last long spin led to a sleep; */
+                 /* -1: all spin long */
 } dlgru_patience;
 
 void dlgru_signal_init(dlgru_signal *signal, unsigned count);

@@ -56,6 +56,9 @@ class Traffic:
 
 TRAFFIC = Traffic()
 
+CALLED: set[tuple[str, int, frozenset[str]]] = set()
+"""Every function called so far: its name (of a method, with a dot), and how it was called."""
+
 
 class FakeArray:
     """An array on the device that is not there; ``FakeArray(host)`` sends a copy."""
@@ -71,6 +74,7 @@ class FakeArray:
     def get(self, order: str = "C") -> Any:
         """A host copy; row-major, as CuPy's is, unless something else is asked for."""
         TRAFFIC.fetched += 1
+        CALLED.add((".get", 0, frozenset(["order"])))
         return self._host.copy(order=order)
 
     def item(self) -> Any:
@@ -143,10 +147,6 @@ def inside(x: Any) -> Any:
     if type(x) in (tuple, list):
         return type(x)([inside(part) for part in x])
     return x._host if isinstance(x, FakeArray) else x
-
-
-CALLED: set[tuple[str, int, frozenset[str]]] = set()
-"""Every function called so far: its name (of a method, with a dot), and how it was called."""
 
 
 def forwarded(function: Any, name: str) -> Any:

@@ -41,6 +41,9 @@ def inside(call: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: dl.dlfeval(call, P)
 
 
+HUGE = 10**400
+"""A whole number that no double holds."""
+
 CT, CBT = array("CT", 2, 3), array("CBT", 2, 3, 4)
 
 WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
@@ -54,13 +57,33 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
         "grad",
         "2(C) × 3(T)",
     ),
+    "adamupdate: a rate beyond double": (
+        lambda: dl.adamupdate(P, P, [], [], 1, HUGE),
+        "learnRate",
+        "a whole number of 1329 bits",
+    ),
     "adamupdate: step zero": (lambda: dl.adamupdate(P, P, [], [], 0), "iteration", "0"),
     "arrayfun: no function": (lambda: dl.arrayfun(3, P), "fun", "of class int"),
     "arrayfun: two sizes": (lambda: dl.arrayfun(identity, P, U), "input 3", "2×3"),
+    "arrayfun: a ragged list": (
+        lambda: dl.arrayfun(identity, [[1, 2], [3]]),
+        "input 2",
+        "a list whose rows differ in length",
+    ),
     "cast: another class": (lambda: dl.cast(P, "int8"), "newclass", "'int8'"),
     "cat: two formats": (lambda: dl.cat(1, CB, CT), "the arrays", "of formats CB, CT"),
     "cat: dimension zero": (lambda: dl.cat(0, U, U), "dim", "0"),
     "cell: half a size": (lambda: dl.cell(1.5), "a size", "1.5"),
+    "cell: more than memory holds": (
+        lambda: dl.cell(1e12),
+        "the size",
+        "1000000000000×1000000000000",
+    ),
+    "cell: more than anybody counts": (
+        lambda: dl.cell(1, HUGE),
+        "the size",
+        "a whole number of 1329 bits",
+    ),
     "cellfun: an array": (lambda: dl.cellfun(identity, P), "input 2", "of class DLArray"),
     "cellfun: two sizes": (lambda: dl.cellfun(identity, ["a"], ["a", 1]), "input 3", "1×2"),
     "checkgrad: no function": (lambda: dl.checkgrad(P, P), "fun", "a DLArray"),
@@ -72,6 +95,12 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
     "dlarray: lower case": (lambda: dl.dlarray(U, "cb"), "fmt", '"cb"'),
     "dlarray: a label twice": (lambda: dl.dlarray(U, "BB"), "fmt", '"BB"'),
     "dlarray: too few labels": (lambda: dl.dlarray(CBT, "CB"), "fmt", '"CB" for a 2×3×4 array'),
+    "dlarray: beyond double": (lambda: dl.dlarray(HUGE), "X", "a whole number of 1329 bits"),
+    "dlarray: beyond double in a list": (
+        lambda: dl.dlarray([[1, -HUGE]]),
+        "X",
+        "a whole number of 1329 bits",
+    ),
     "dlarray: integers": (lambda: dl.dlarray(np.ones(2, int)), "X", "of class int64"),
     "dlfeval: no function": (lambda: dl.dlfeval(P, P), "fun", "a DLArray"),
     "dlgradient: outside dlfeval": (lambda: dl.dlgradient(dl.sum(P, "all"), P), "y", "untraced"),
@@ -105,6 +134,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
     "fullyconnect: a number": (lambda: dl.fullyconnect(CB, 2.0, P), "weights", "1×1"),
     "fullyconnect: bias": (lambda: dl.fullyconnect(CB, P, dl.ones(3, 1)), "bias", "3×1"),
     "getfield: a number": (lambda: dl.getfield(S, 1), "a field name", "of class int"),
+    "getfield: through an array": (
+        lambda: dl.getfield(S, "a", "b"),
+        "s.a",
+        "of class DLArray",
+    ),
     "gru: no labels": (lambda: dl.gru(U, *GRU[1:], BIAS), "X", "unformatted"),
     "gru: labels twice": (
         lambda: dl.gru(*GRU, BIAS, DataFormat="CBT"),
@@ -189,11 +223,25 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
         "an array",
     ),
     "rng: half a seed": (lambda: dl.rng(1.5), "seed", "1.5"),
-    "rng: an array": (lambda: dl.rng([1, 2]), "seed", "[1, 2]"),
+    "rng: a list": (lambda: dl.rng([1, 2]), "seed", "[1, 2]"),
+    "rng: an array": (lambda: dl.rng(P), "seed", "of class DLArray"),
+    "rng: beyond all": (lambda: dl.rng(10**5000), "seed", "a whole number of 16610 bits"),
     "rng: another generator": (lambda: dl.rng(0, "philox"), "generator", '"philox"'),
     "set_num_threads: none": (lambda: dl.set_num_threads(0), "n", "0"),
     "set_num_threads: text": (lambda: dl.set_num_threads("two"), "n", "'two'"),
     "setfield: an array": (lambda: dl.setfield(P, "a", 1), "s", "of class DLArray"),
+    "setfield: through an array": (
+        lambda: dl.setfield(S, "a", "b", 1),
+        "s.a",
+        "of class DLArray",
+    ),
+    "setfield: through a field of a field": (
+        lambda: dl.setfield(dl.struct("a", S), "a", "a", "b", 1),
+        "s.a.a",
+        "of class DLArray",
+    ),
+    "setfield: no name": (lambda: dl.setfield(S), "name", "missing"),
+    "setfield: no value": (lambda: dl.setfield(S, "a"), "value", "missing"),
     "sgdmupdate: a rate below zero": (lambda: dl.sgdmupdate(P, P, [], -1), "learnRate", "-1"),
     "size: a label it lacks": (lambda: dl.size(CB, "T"), "dim", '"T"'),
     "softmax: no channel": (lambda: dl.softmax(array("BT", 2, 2)), "X", "2(B) × 2(T)"),
@@ -215,6 +263,12 @@ for _name in TWO_ARRAYS.split():
             "the second operand",
             "3×1",
         )
+for _name in set(TWO_ARRAYS.split()) - {"isequal", "complex"}:
+    WRONG[f"{_name}: a number beyond double"] = (
+        calling(_name, P, HUGE),
+        "B",
+        "a whole number of 1329 bits",
+    )
 for _name in REDUCTIONS.split():
     if _name not in ("size", "flip"):
         WRONG[f"{_name}: a label it lacks"] = (calling(_name, CB, "T"), "dim", '"T"')
@@ -235,6 +289,8 @@ for _name in CREATORS.split():
     WRONG[f"{_name}: half a size"] = (calling(_name, 1.5), "sz", "1.5")
 for _name in ("leakyrelu", "relu", "sigmoid"):
     WRONG[f"{_name}: logical data"] = (calling(_name, dl.true(2)), "X", "logical")
+for _name in ("leakyrelu", "relu"):
+    WRONG[f"{_name}: complex data"] = (calling(_name, P * 1j), "X", "complex")
 
 SPEAKERS = {
     "true": "ones",
@@ -242,7 +298,6 @@ SPEAKERS = {
     "NaN": "zeros",
     "Inf": "zeros",
     "ctranspose": "transpose",
-    "complex": "plus",
     "getfield": "struct",
     "rmfield": "struct",
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from public_calls import CALLS, UPDATES, P, public, speaks_up
+from public_calls import CALLS, UPDATES, P, S, public, speaks_up
 
 import dlgru as dl
 from dlgru.errors import DlgruError, DlgruTypeError
@@ -21,7 +21,7 @@ from dlgru.errors import DlgruError, DlgruTypeError
 ANY_VALUE = set(
     """
     arrayfun cell cellfun copy dims dlfeval dlgradient extractdata finddim gather iscell
-    isdlarray isempty isfield isgpuarray isstruct istable length mfunction ndims numel size
+    isdlarray isempty isequal isfield isgpuarray isstruct istable length mfunction ndims numel size
     struct table
     """.split()
 )
@@ -80,8 +80,6 @@ def options_of(name: str) -> list[str]:
     op = getattr(function, "op", None)
     if name == "gru":
         return ["ResetGateMode", "DataFormat"]
-    if name == "dlgradient":
-        return ["RetainData", "AllowComplex"]
     if op is not None:
         return list(op._binder.options)
     parameters = inspect.signature(function).parameters.values()
@@ -107,9 +105,9 @@ def attempt(name: str, *more: Any, **options: Any) -> DlgruError:
 
 def test_the_functions_with_options_are_known() -> None:
     expected = """
-        Inf NaN arrayfun cellfun checkgrad crossentropy dlgradient embed eye fullyconnect gru
-        l1loss l2loss max min mse ones onehotencode padsequences rand randi randn softmax table
-        zeros
+        Inf NaN arrayfun cellfun checkgrad crossentropy dlfeval dlgradient dlupdate embed eye
+        fullyconnect gather gru l1loss l2loss max min mse ones onehotencode padsequences rand
+        randi randn size softmax table zeros
     """
     assert set(WITH_OPTIONS) == set(expected.split())
 
@@ -129,7 +127,11 @@ def test_a_misspelt_option_is_told_its_name(name: str) -> None:
     assert error.fix == f'did you mean "{option}"'
 
 
-@pytest.mark.parametrize("name", WITH_OPTIONS)
+OTHER_TEXT = {"dlfeval", "dlupdate", "size"}
+"""Functions in which text is no option's name: it is a label, or for another function."""
+
+
+@pytest.mark.parametrize("name", sorted(set(WITH_OPTIONS) - OTHER_TEXT))
 def test_a_name_without_a_value_is_named(name: str) -> None:
     option = options_of(name)[0]
     error = attempt(name, option)
@@ -139,5 +141,53 @@ def test_a_name_without_a_value_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(CALLS) - set(WITH_OPTIONS) - {"struct"}))
 def test_a_function_without_options_takes_none(name: str) -> None:
-    with pytest.raises(TypeError):
-        getattr(dl, name)(*CALLS[name], NoSuchOption=1)
+    error = attempt(name, NoSuchOption=1)
+    assert error.identifier == f"dlgru:{name}:unknownOption"
+    assert (error.came, error.expected) == ('"NoSuchOption"', "no option")
+
+
+def test_text_that_is_handed_on_is_no_option() -> None:
+    text = ("nargout", 2)
+    assert dl.dlfeval(lambda *given: given, *text) == text
+    assert dl.dlfeval(dl.mfunction(lambda *given: given), *text, nargout=2) == text
+
+
+# -- what no function is asked for ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda: [*P], lambda: dl.DLArray([1]), lambda: [*dl.cell(1).m], lambda: [*S.nothing]],
+    ids=["unpacking an array", "calling the class", "unpacking c.m", "unpacking no field"],
+)
+def test_what_python_offers_and_arrays_do_not_have_is_refused(use: Any) -> None:
+    with pytest.raises(DlgruError) as caught:
+        use()
+    speaks_up(caught.value)
+
+
+# -- the number of arguments -------------------------------------------------------------------
+
+
+def positional(name: str) -> tuple[int, float]:
+    """How many arguments a function needs, and takes."""
+    parameters = inspect.signature(getattr(dl, name)).parameters.values()
+    named = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return sum(p.default is p.empty for p in named), float("inf") if variadic else len(named)
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if positional(name)[0]])
+def test_a_call_without_arguments_is_refused(name: str) -> None:
+    with pytest.raises(DlgruTypeError) as caught:
+        getattr(dl, name)()
+    speaks_up(caught.value)
+    assert caught.value.came == "missing"
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if positional(name)[1] < 20])
+def test_a_call_with_too_many_arguments_is_refused(name: str) -> None:
+    with pytest.raises(DlgruTypeError) as caught:
+        getattr(dl, name)(*[P] * 20)
+    speaks_up(caught.value)
+    assert caught.value.came == "one with 20 arguments"

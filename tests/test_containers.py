@@ -119,7 +119,7 @@ def test_any_other_use_of_a_missing_field_lists_the_fields(use: str) -> None:
     ) as caught:
         USES[use](p.Weigths)
     assert caught.value.identifier == "MATLAB:nonExistentField"
-    assert isinstance(caught.value, AttributeError)
+    assert isinstance(caught.value, AttributeError) and isinstance(caught.value, ValueError)
 
 
 def test_a_missing_field_in_augmented_assignment_is_an_error() -> None:
@@ -359,6 +359,25 @@ def test_sameness_tells_kinds_and_sizes_apart() -> None:
     assert same(Cell([1, 2]), [1, 2]) and not same(Cell([1, 2]), Cell([1, 2], (2, 1)))
     assert not same([1], 5) and not same({"a": 1}, 5) and not same(5, [5])
     assert not same(np.array([np.nan]), np.array([np.nan]))
+
+
+@pytest.mark.parametrize("place", [10**9, (20_000, 20_000), 10**18])
+def test_a_cell_does_not_grow_beyond_all_memory(place: Any) -> None:
+    c = Cell(["a"])
+    with pytest.raises(DlgruValueError, match="at most 100000000 elements") as caught:
+        c.m[place] = "b"
+    assert caught.value.identifier == "dlgru:cell:tooLarge"
+    assert list(c) == ["a"] and c.shape == (1, 1)
+
+
+def test_fields_of_plain_dictionaries_are_reached_as_those_of_structs() -> None:
+    p = struct("a", 1)
+    p.d = {"b": {"c": 2}}
+    assert getfield(p, "d", "b", "c") == 2
+    with pytest.raises(DlgruAttributeError, match='"x"'):
+        getfield(p, "d", "x")
+    q = setfield(p, "d", "b", "c", 3)
+    assert (q.d.b.c, p.d["b"]["c"]) == (3, 2)
 
 
 def test_pickle_and_deepcopy_of_nested_structs() -> None:

@@ -8,13 +8,15 @@ several takes a list, a range or an array.
 from __future__ import annotations
 
 import math
+import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
 import dlgru as dl
-from dlgru.errors import DlgruTypeError
+from dlgru.errors import DlgruTypeError, DlgruValueError
 
 WHOLE: dict[str, Any] = {
     "int": 3,
@@ -50,6 +52,47 @@ USES: dict[str, tuple[Any, tuple[int, ...]]] = {
 def test_a_whole_number_in_every_form(name: str, form: str) -> None:
     use, shape = USES[name]
     assert use(WHOLE[form]).shape == shape
+
+
+HUGE = 10**400
+
+
+BEYOND: dict[str, tuple[Any, str]] = {
+    "plus": (lambda x: x + HUGE, "B"),
+    "times, from the left": (lambda x: -HUGE * x, "A"),
+    "minus, from the left": (lambda x: HUGE - x, "A"),
+    "matrix product": (lambda x: x @ HUGE, "B"),
+    "power": (lambda x: x**HUGE, "B"),
+    "equal": (lambda x: x == HUGE, "B"),
+    "less, a fraction": (lambda x: x < Fraction(HUGE, 3), "B"),
+    "max": (lambda x: dl.max(x, HUGE), "B"),
+    "horzcat": (lambda x: dl.horzcat(x, [[HUGE], [1]]), "array 2"),
+    "assignment": (lambda x: dl.copy(x).__setitem__(0, HUGE), "value"),
+}
+
+
+@pytest.mark.parametrize("what", BEYOND)
+def test_a_number_no_double_holds_is_refused(what: str) -> None:
+    call, argument = BEYOND[what]
+    with pytest.raises(DlgruValueError, match=r"in the range of double, up to 1\.8e308") as caught:
+        call(dl.ones(2, 2))
+    assert caught.value.identifier == "dlgru:number:range"
+    assert caught.value.argument == argument
+    assert len(str(caught.value)) < 200
+
+
+def test_long_whole_numbers_that_a_double_holds_are_literals() -> None:
+    top = 2**1023
+    assert float(dl.dlarray(top)) == float(top)
+    assert float(dl.dlarray(0.5) * top) == top / 2
+    assert np.asarray(dl.dlarray([[10**30, 1], [2, 3]])).tolist() == [[1e30, 1.0], [2.0, 3.0]]
+    assert np.asarray(dl.dlarray([10**30, 1j])).tolist() == [[1e30, 1j]]
+    assert dl.isequal(dl.dlarray([10**30]) - 10**30, 0)
+    # The largest double and a half of its last place more: rounds to Inf, so it is refused.
+    largest = 2**1024 - 2**971
+    assert float(dl.dlarray(0) + largest) == sys.float_info.max
+    with pytest.raises(DlgruValueError):
+        dl.dlarray(0) + (largest + 2**970)
 
 
 @pytest.mark.parametrize("form", NO_WHOLE)

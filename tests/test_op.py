@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from cases import ALL_CASES
 
 import dlgru as dl
-from dlgru.array import DLArray
+from dlgru.array import DLArray, Value
+from dlgru.ops.classes import conj, conjugate
 from dlgru.tape import Entry
 
 # -- floating-point errors -------------------------------------------------------------------
@@ -108,3 +112,49 @@ def test_pulls_of_constants_are_not_kept(
     _, read, pulls = last_entry(function, np.eye(2))
     assert [i != 0 for i in read] == kept
     assert [p is not None for p in pulls] == kept
+
+
+# -- conjugates in derivatives -----------------------------------------------------------------
+
+
+def test_the_conjugate_of_real_values_is_themselves_and_not_recorded() -> None:
+    def look(x: DLArray, z: DLArray) -> None:
+        recorded = x.value.tape.recorded
+        count = len(recorded)
+        assert conjugate(x.value) is x.value
+        assert conjugate(2 - 3j) == 2 + 3j
+        assert len(recorded) == count
+        assert conjugate(z.value).data.item() == 1 - 2j
+        assert len(recorded) == count + 1
+
+    dl.dlfeval(look, dl.dlarray(1.0), dl.dlarray(1 + 2j))
+
+
+REAL_CASES = {
+    name: case
+    for name, case in ALL_CASES.items()
+    if case.op.differentiable
+    and case.variables
+    and case.op.name != "conj"
+    and all(x.dtype.kind != "c" for x in case.args if type(x) is DLArray)
+}
+
+
+@pytest.mark.parametrize("name", REAL_CASES)
+def test_no_derivative_conjugates_real_data(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = REAL_CASES[name]
+
+    def no_call(x: Value) -> Value:
+        assert x.dtype.kind == "c", "a conjugate of real data"
+        return Value(x.data.conj())
+
+    def gradients(*variables: Any) -> Any:
+        y = case.op.public(*case.at(variables), **case.options)
+        parts = y if isinstance(y, tuple) else (y,)
+        loss = functools.reduce(
+            operator.add, [dl.sum(dl.stripdims(dl.real(p)), "all") for p in parts]
+        )
+        return dl.dlgradient(loss, *variables, EnableHigherDerivatives=True)
+
+    monkeypatch.setattr(conj.op, "on_values", no_call)
+    dl.dlfeval(gradients, *case.values())

@@ -7,12 +7,14 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dlgru as dl
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.rng import RngSettings, raw_rand, raw_randi, raw_randn, raw_randperm, rng
 from dlgru.twister import Stream
@@ -399,6 +401,20 @@ def test_shuffle_takes_a_new_seed_and_tells_it() -> None:
 def test_a_bad_seed_is_refused(seed: float) -> None:
     with pytest.raises(DlgruValueError, match=r"rng: seed is .*whole number from 0 to 4294967295"):
         rng(seed)
+
+
+@pytest.mark.parametrize(
+    "seed", [dl.dlarray(13), dl.dlarray(13, "C"), dl.single(13), np.array([[13.0]]), np.int64(13)]
+)
+def test_a_seed_may_be_an_array_of_one_element(seed: Any) -> None:
+    rng(13)
+    expected = raw_rand((1, 3))
+    rng(seed)
+    assert rng().Seed == 13 and type(rng().Seed) is int
+    assert np.array_equal(raw_rand((1, 3)), expected)
+    settings = rng()
+    rng({"Type": "twister", "Seed": dl.dlarray(settings.Seed), "State": settings.State})
+    assert rng() == settings
 
 
 @pytest.mark.parametrize("seed", [True, [1], b"default"])

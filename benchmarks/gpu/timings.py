@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from correctness import TOLERANCE, arrays, moved, relative
 
+from dlgru.backend import to_host
 from dlgru.kernels import plain
+from dlgru.kernels.choice import choose
 from dlgru.kernels.gpu import cluster, cudnn, graph, group
 from dlgru.kernels.gpu.registry import runtime_of
 from dlgru.kernels.gpu.sequences import Run
@@ -25,6 +27,7 @@ SHAPES = [  # T, B, C, H
 ]
 ALGORITHMS = ("STANDARD", "PERSIST_STATIC", "PERSIST_DYNAMIC", "SMALL_H")
 ROUNDS = 15
+MOST_CPU_SECONDS = 0.05
 
 
 class Time(NamedTuple):
@@ -66,6 +69,16 @@ def own(cupy: Any, engine: Any, spec: Spec, given: dict[str, Any]) -> Contender:
     )
 
 
+def on_the_cpu(shape: tuple[int, ...], given: dict[str, Any]) -> Contender | None:
+    """Return dlgru's engine for the host, unless a run takes too long to be repeated."""
+    spec = Spec(*shape, np.dtype(np.float32), bias=6)
+    engine = choose(spec)
+    if engine.cost(spec) > MOST_CPU_SECONDS:
+        return None
+    host = {k: v.get(order="F") if hasattr(v, "get") else v for k, v in given.items()}
+    return own(None, engine, spec, host)._replace(name=f"dlgru {engine.NAME} on the CPU")
+
+
 def cudnn_itself(cupy: Any, algorithm: int, spec: Spec, given: dict[str, Any]) -> Contender:
     """Return one algorithm of cuDNN, driven by our own calls, weights packed in every call."""
     runtime = runtime_of(cupy)
@@ -86,16 +99,17 @@ def cudnn_itself(cupy: Any, algorithm: int, spec: Spec, given: dict[str, Any]) -
 def torch_gru(cupy: Any, torch: Any, spec: Spec, given: dict[str, Any]) -> Contender:
     """Return PyTorch's nn.GRU with the same weights; `tf32` is its own default."""
     H, allowed = spec.H, spec.precision == "tf32"
-    layer = torch.nn.GRU(spec.C, H).cuda()
+    # On our stream: else neither the clock nor the order of work would be shared.
+    stream = torch.cuda.ExternalStream(cupy.cuda.get_current_stream().ptr)
     b = given["b"]
-    biases = (b[: 3 * H], b[3 * H :])
-    with torch.no_grad():
+    parts = (given["W"], given["R"], b[: 3 * H], b[3 * H :])
+    with torch.cuda.stream(stream), torch.no_grad():
+        layer = torch.nn.GRU(spec.C, H).cuda()
         parameters = (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
-        for p, v in zip(parameters, (given["W"], given["R"], *biases), strict=True):
-            p.copy_(torch.from_dlpack(cupy.ascontiguousarray(v)))
-    x = torch.from_dlpack(given["x"].T).clone()
-    traced = x.clone().requires_grad_()
-    h0, dy = (torch.from_dlpack(given[name].T).clone() for name in ("h0", "dy"))
+        for parameter, part in zip(parameters, parts, strict=True):
+            parameter.copy_(torch.from_dlpack(cupy.ascontiguousarray(part)))
+        x, h0, dy = (torch.from_dlpack(given[name].T).clone() for name in ("x", "h0", "dy"))
+        traced = x.clone().requires_grad_()
 
     def settings() -> None:
         torch.backends.cudnn.allow_tf32 = allowed
@@ -103,14 +117,15 @@ def torch_gru(cupy: Any, torch: Any, spec: Spec, given: dict[str, Any]) -> Conte
 
     def forward() -> Any:
         settings()
-        with torch.no_grad():
+        with torch.cuda.stream(stream), torch.no_grad():
             return cupy.from_dlpack(layer(x, h0[None])[0]).T
 
     def training() -> Any:
         settings()
-        y = layer(traced, h0[None])[0]
-        grads = torch.autograd.grad(y, [traced, *layer.parameters()], dy)
-        return cupy.from_dlpack(y.detach()).T, cupy.from_dlpack(grads[0]).T
+        with torch.cuda.stream(stream):
+            y = layer(traced, h0[None])[0]
+            grads = torch.autograd.grad(y, [traced, *layer.parameters()], dy)
+            return cupy.from_dlpack(y.detach()).T, cupy.from_dlpack(grads[0]).T
 
     return Contender("torch nn.GRU", spec.precision, forward, training)
 
@@ -131,7 +146,8 @@ def contenders(cupy: Any, shape: tuple[int, ...], given: dict[str, Any]) -> list
             found += [cudnn_itself(cupy, k, spec, given) for k in range(len(ALGORITHMS))]
         if torch is not None and torch.cuda.is_available():
             found.append(torch_gru(cupy, torch, spec, given))
-    return found
+    host = on_the_cpu(shape, given)
+    return [*found, host] if host else found
 
 
 def reference(cupy: Any, spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +177,9 @@ def shape_times(cupy: Any, shape: tuple[int, ...], rounds: int = ROUNDS) -> list
     results, standing = [], []
     for one in contenders(cupy, shape, given):
         try:  # an algorithm may refuse a size only when it runs
-            y, (y_again, dx) = one.forward().get(), one.training()
-            found = {"forward": relative(y, right["y"])}
-            errors = (relative(y_again.get(), right["y"]), relative(dx.get(), right["x"]))
+            y, (y_again, dx) = one.forward(), one.training()
+            found = {"forward": relative(to_host(y), right["y"])}
+            errors = (relative(to_host(y_again), right["y"]), relative(to_host(dx), right["x"]))
             found["training"] = max(errors)
             standing.append((one, found))
         except Exception as error:

@@ -327,7 +327,8 @@ def _check_extra(plan: _Plan, extra: Extra) -> None:
         _require("extra.inner", extra.inner, plan.inner, spec.dtype)
     if extra.lengths is not None:
         count = len(extra.lengths)
-        if count != spec.B or any(not 0 <= n <= spec.T for n in extra.lengths):
+        shortest, longest = min(extra.lengths, default=0), max(extra.lengths, default=0)
+        if count != spec.B or shortest < 0 or longest > spec.T:
             came = f"{count} numbers" if count != spec.B else f"{list(extra.lengths)}"
             raise _error("extra.lengths", came, f"{spec.B} numbers from 0 to T = {spec.T}")
 

@@ -48,9 +48,9 @@ class Pointwise(NamedTuple):
 
 def pointwise(xp: Any, dtype: Any, gate: str, act: str) -> Pointwise:
     """Collect the functions for the named activations."""
-    one = xp.asarray(1.0, dtype=dtype)
+    one = xp.full((), 1.0, dtype=dtype)
     gates, activation = GATES[gate](xp, dtype, one), ACTIVATIONS[act](xp, dtype, one)
-    zero = xp.asarray(0.0, dtype=dtype)
+    zero = xp.full((), 0.0, dtype=dtype)
     return Pointwise(*gates, *activation, one, zero)
 
 
@@ -72,8 +72,8 @@ def _sigmoid(xp: Any, dtype: Any, one: RawArray) -> _Gate:
 
 
 def _hard_sigmoid(xp: Any, dtype: Any, one: RawArray) -> _Gate:
-    rise = xp.asarray(0.2, dtype=dtype)
-    half, zero = xp.asarray(0.5, dtype=dtype), xp.asarray(0.0, dtype=dtype)
+    rise = xp.full((), 0.2, dtype=dtype)
+    half, zero = xp.full((), 0.5, dtype=dtype), xp.full((), 0.0, dtype=dtype)
 
     def gate(negated: RawArray, out: RawArray) -> None:
         xp.multiply(negated, rise, out)
@@ -118,7 +118,7 @@ def _softsign(xp: Any, dtype: Any, one: RawArray) -> tuple[Write, Write]:
 
 
 def _relu(xp: Any, dtype: Any, one: RawArray) -> tuple[Write, Write]:
-    zero = xp.asarray(0.0, dtype=dtype)
+    zero = xp.full((), 0.0, dtype=dtype)
 
     def act(a: RawArray, out: RawArray) -> None:
         xp.maximum(a, zero, out=out)

@@ -16,7 +16,7 @@ are the gate and state activations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,7 +169,7 @@ def scan(
     gate: Activation,
     act: Activation,
     backward: bool = False,
-    lengths: np.ndarray[Any, Any] | None = None,
+    lengths: Sequence[int] | None = None,
 ) -> tuple[Value, Value]:
     """Run a cell over ``X[C,B,T]`` from ``H0[H,B]``; returns ``Y[H,B,T]`` and the last state.
 
@@ -223,7 +223,7 @@ def _blocks(x: Value, count: int, H: int) -> tuple[Value, ...]:
     return parts
 
 
-def _active(lengths: np.ndarray[Any, Any], T: int, xp: Any) -> Value:
+def _active(lengths: Sequence[int], T: int, xp: Any) -> Value:
     """True where observation b takes part in step t, sized 1×B×T."""
     mask = np.arange(T)[None, None, :] < np.asarray(lengths)[None, :, None]
     return Value(as_colmajor(xp, xp.asarray(mask)))

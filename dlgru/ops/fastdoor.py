@@ -26,7 +26,7 @@ from dlgru.labels import stored
 from dlgru.namevalue import Binder
 from dlgru.ops.recurrent import full_door, gru_operation, spec_of
 from dlgru.ops.recurrent_sizes import prepare
-from dlgru.places import out_of_memory
+from dlgru.places import raise_out_of_memory
 from dlgru.subscript import trimmed
 
 LARGEST = 64
@@ -84,7 +84,8 @@ def gru(*args: Any, **options: Any) -> Any:
                         try:
                             Y, last = _follow(plan, x, h)
                         except MemoryError as problem:
-                            raise out_of_memory("gru", problem) from problem.__cause__
+                            raise_out_of_memory("gru", problem)
+                            raise
                         return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
             result = gru_operation.op.call(args, {**options, "nargout": nargout})
             _remember(args, options)

@@ -17,10 +17,10 @@ from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.convert import is_number, labels_of, to_value
 from dlgru.devicelibrary import device_library, device_ready, version_text
 from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.fields import struct
 from dlgru.mfunction import first_outputs
 from dlgru.op import primitive
 from dlgru.ops.sizes import whole
-from dlgru.fields import struct
 
 # -- moving --------------------------------------------------------------------------------
 
@@ -29,7 +29,10 @@ from dlgru.fields import struct
 def gpuArray(x: Any, xp: Any = None) -> Any:
     if backend.is_device_array(x):
         return x
-    return (xp or device_library("gpuArray")).asarray(x, order="F")
+    xp = xp or device_library("gpuArray")
+    if x.size == 1:  # as the argument of a kernel: no transfer
+        return xp.full(x.shape, x.item(), dtype=x.dtype, order="F")
+    return xp.asarray(x, order="F")
 
 
 @gpuArray.vjp

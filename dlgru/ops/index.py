@@ -24,7 +24,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish, recording_tape
 from dlgru.backend import colmajor, result_dtype, xp_of
-from dlgru.convert import is_number, to_value
+from dlgru.convert import as_double, is_number, to_value
 from dlgru.indexing import Selection, delete, match_value, read, write
 from dlgru.op import OPS, primitive
 from dlgru.ops.classes import astype
@@ -268,7 +268,7 @@ class AssignPull:
 
 def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
     door = "X.m[...] = value" if matlab else "X[...] = value"
-    value: Any = float(new) if type(new) in (int, float, bool) else None
+    value: Any = as_double(new, door, "value") if type(new) in (int, float, bool) else None
     if value is None:
         value = to_value(new, door, "value")
     # Read the value first: it may be this very array.
@@ -279,16 +279,15 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
     match_value(selection, value_shape, door)
 
     dtype = _class_after(current.data.dtype, new, value)
-    if self._writing is None or selection.grown is not None or dtype != current.data.dtype:
-        current = _opened(current, selection, dtype)
-        if self._labels and current.data.ndim > len(self._labels):
-            self._labels += "U" * (current.data.ndim - len(self._labels))
-
-    if type(value) is Value and type(value.data) is not type(current.data):
-        value = _beside(current, value, door)
-    raw = value.data if type(value) is Value else value
-    with memory_of(door):
+    with memory_of(door):  # until the last line of this block self is as it was
+        if type(value) is Value and type(value.data) is not type(current.data):
+            value = _beside(current, value, door)
+        if self._writing is None or selection.grown is not None or dtype != current.data.dtype:
+            current = _opened(current, selection, dtype)
+        raw = value.data if type(value) is Value else value
         apply_write(xp_of(current.data), current.data, selection, raw)
+    if self._labels and current.data.ndim > len(self._labels):
+        self._labels += "U" * (current.data.ndim - len(self._labels))
     tape = recording_tape((current, value))
     if tape is None:
         written = Value(current.data, current.tape, current.id)

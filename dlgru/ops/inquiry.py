@@ -9,13 +9,14 @@ import numpy as np
 
 from dlgru.array import DLArray
 from dlgru.backend import is_device_array, to_host
-from dlgru.calls import any_spelling
+from dlgru.calls import any_spelling, known_keywords
 from dlgru.cells import Cell
 from dlgru.convert import labels_of, to_raw, two_d
 from dlgru.errors import DlgruValueError
 from dlgru.labels import check_format, positions
 from dlgru.ops.sizes import dimension
 from dlgru.sameness import alike
+from dlgru.structs import MissingField, raise_missing
 from dlgru.tables import Table
 
 
@@ -38,7 +39,7 @@ def shape_of(X: Any, function: str) -> tuple[int, ...]:
     return shape
 
 
-@any_spelling
+@known_keywords
 def size(X: Any, *dim: Any, nargout: int = 1) -> Any:
     """Size of an array, with an entry for every label; an unformatted one has at least two.
 
@@ -173,20 +174,25 @@ def isequal(A: Any, B: Any) -> bool:
     >>> dl.isequal(dl.struct("a", 1, "b", "x"), dl.struct("b", "x", "a", 1))
     True
     """
+    for x in (A, B):
+        if type(x) is MissingField:
+            raise_missing(x)
     return _equal(A, B)
 
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Table) and isinstance(b, Table):
         return _equal(list(a._columns.items()), list(b._columns.items()))
-    if not (isinstance(a, Cell) or isinstance(b, Cell)):
-        x, y = _numbers(a), _numbers(b)
-        if x is not None and y is not None:
-            formats = {v.dims for v in (a, b) if type(v) is DLArray}
-            return len(formats) < 2 and x.shape == y.shape and bool(np.all(x == y))
-        if x is not None or y is not None:
-            return False
-    return alike(a, b, _equal)
+    if isinstance(a, Cell) or isinstance(b, Cell):
+        lists = isinstance(a, list | tuple) and isinstance(b, list | tuple)
+        return lists and alike(a, b, _equal)
+    x, y = _numbers(a), _numbers(b)
+    if x is None and y is None:
+        return alike(a, b, _equal)
+    if x is None or y is None:
+        return False
+    formats = {v.dims for v in (a, b) if type(v) is DLArray}
+    return len(formats) < 2 and x.shape == y.shape and bool(np.all(x == y))
 
 
 def _numbers(x: Any) -> np.ndarray[Any, Any] | None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import result_dtype
@@ -194,7 +192,7 @@ def _label_error(
     )
 
 
-def lengths_of(given: Any, B: int, T: int) -> np.ndarray[Any, Any]:
+def lengths_of(given: Any, B: int, T: int) -> list[int]:
     """Steps of each observation, as host integers."""
     raw = given.value.data if type(given) is DLArray else given
     if hasattr(raw, "ravel"):
@@ -209,14 +207,14 @@ def lengths_of(given: Any, B: int, T: int) -> np.ndarray[Any, Any]:
             came=f"a {type(raw).__name__}",
             expected=f"{B} whole numbers, one for each observation",
         )
-    lengths = np.array([whole(n, "gru", "SequenceLengths") for n in raw], dtype=np.intp)
-    if lengths.size != B or (lengths.size and (lengths.min() < 0 or lengths.max() > T)):
+    lengths = [n if type(n) is int else whole(n, "gru", "SequenceLengths") for n in raw]
+    if len(lengths) != B or (lengths and (min(lengths) < 0 or max(lengths) > T)):
         raise DlgruValueError(
             identifier="dlgru:gru:lengths",
             function="gru",
             argument="SequenceLengths",
-            came=f"{lengths.size} lengths"
-            + (f" from {lengths.min()} to {lengths.max()}" if lengths.size else ""),
+            came=f"{len(lengths)} lengths"
+            + (f" from {min(lengths)} to {max(lengths)}" if lengths else ""),
             expected=f"{B} lengths, one for each observation, from 0 to T = {T}",
         )
     return lengths

@@ -61,13 +61,14 @@ def at_the_edge(a, low):
     return copy
 
 extension.native.use_instruction_set(int(sys.argv[1]))
-for sizes in ((1, 1, 4, 8), (1, 1, 3, 5), (1, 2, 5, 17), (5, 3, 7, 33), (3, 9, 17, 16), (9, 1, 6, 70)):
+SIZES = (1, 1, 4, 8), (1, 1, 3, 5), (1, 2, 5, 17), (5, 3, 7, 33), (3, 9, 17, 16), (9, 1, 6, 70)
+for sizes in SIZES:
     for dtype in (np.float32, np.float64):
         for reset in ("after", "before"):
             for low in (False, True):
                 case = make(*sizes, reset=reset, dtype=dtype)
                 dy, dlast = (at_the_edge(a, low) for a in directions(case))
-                x, h0, W, R, b = (at_the_edge(getattr(case, n), low) for n in ("x", "h0", "W", "R", "b"))
+                x, h0, W, R, b = (at_the_edge(a, low) for a in case[:5])
                 for save in ("gates", "y"):
                     out = native.forward(spec_for(case, save), x, (h0,), W, R, b, Extra())
                     native.backward(out.reserve, dy, (dlast,), (), Needs())

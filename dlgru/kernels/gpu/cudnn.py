@@ -11,6 +11,7 @@ Lengths, 'before', hard-sigmoid, softsign and relu are not there, and the engine
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from ctypes import byref, c_size_t, c_void_p
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def accepts(spec: Spec) -> bool | str:
 
 def cost(spec: Spec) -> float:
     """Estimate the seconds of a forward run: launches, products, steps."""
+    if accepts(spec) is not True:
+        return math.inf
     device = known_device(spec)
     small = algorithm_for(spec) == SMALL_H
     return 1e-6 * (costs.outside(spec, device) + costs.cudnn(spec, device, small))

@@ -7,6 +7,7 @@ kind launches step by step; from the second on, the whole loop is one launch.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dlgru.backend import RawArray, colmajor, xp_of
@@ -39,6 +40,8 @@ def accepts(spec: Spec) -> bool | str:
 
 def cost(spec: Spec) -> float:
     """Estimate the seconds of a forward run: launches, products, memory."""
+    if accepts(spec) is not True:
+        return math.inf
     device = known_device(spec)
     return 1e-6 * (costs.outside(spec, device) + costs.graph(spec, device))
 

@@ -6,6 +6,7 @@ The engines ``cluster`` and ``group`` are this file with two ways for blocks to 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -46,7 +47,9 @@ def accepts(way: str, spec: Spec) -> bool | str:
 
 
 def cost(way: str, spec: Spec) -> float:
-    """Estimate the seconds of a forward run."""
+    """Estimate the seconds of a forward run; infinite if the spec is refused."""
+    if accepts(way, spec) is not True:
+        return math.inf
     device = known_device(spec)
     recurrence = costs.persistent(spec, device, cheapest(way, spec), way)
     tiling = tensor_tiling(way, spec, device)
@@ -143,8 +146,11 @@ def padded(run: Run, units: int) -> RawArray:
     H = run.spec.H
     if units == H:
         return run.R
+    if run.padded is not None and run.padded.shape[1] == units:
+        return run.padded
     made = run.xp.zeros((3 * units, units), dtype=run.spec.dtype, order="F")
     made.T.reshape(units, 3, units)[:H, :, :H] = run.R.T.reshape(H, 3, H)
+    run.padded = made  # the backward run needs it again
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlgru.backend import RawArray, is_device_array, xp_of
 from dlgru.errors import DlgruTypeError
 from dlgru.kernels.gpu.cuda import CudaRuntime
 from dlgru.kernels.gpu.runtime import Runtime
@@ -31,3 +32,16 @@ def runtime_of(xp: Any) -> Runtime:
         came=f"an array of {getattr(xp, '__name__', type(xp).__name__)}",
         expected="an array of CuPy's",
     )
+
+
+def device_text(array: RawArray) -> str:
+    """Return what ``Spec.device`` says of an array.
+
+    ``"cpu"``; or a text of `device.py`; or plain ``"gpu"`` for the arrays of a library that
+    no runtime serves, which every GPU engine refuses.
+    """
+    if not is_device_array(array):
+        return "cpu"
+    xp = xp_of(array)
+    served = id(xp) in _registered or getattr(xp, "__name__", None) == "cupy"
+    return runtime_of(xp).describe() if served else "gpu"

@@ -41,6 +41,7 @@ class Reserve:
     host_lengths: list[int] | None
     gates: RawArray  # [3H or 4H,B,T], or None: computed again
     mark: Any  # of the forward run's stream
+    padded: RawArray  # R with the units of a kernel, or None
     spent: bool = False
 
     def check(self) -> None:
@@ -81,6 +82,7 @@ class Run:
         self.inner = in_columns(xp, extra.inner)
         self.host_lengths: list[int] | None = None
         self.lengths: RawArray = None
+        self.padded: RawArray = None
         if spec.lengths and extra.lengths is not None:
             self.host_lengths = [int(n) for n in extra.lengths]
             self.lengths = xp.asarray(np.array(self.host_lengths, np.int32))
@@ -90,13 +92,14 @@ class Run:
         """Return the run that a reserve is of."""
         r = reserve
         run = cls(xp, runtime, r.spec, r.x, r.h0, r.W, r.R, r.b, Extra(inner=r.inner))
-        run.host_lengths, run.lengths = r.host_lengths, r.lengths
+        run.host_lengths, run.lengths, run.padded = r.host_lengths, r.lengths, r.padded
         return run
 
     def reserve(self, y: RawArray, gates: RawArray) -> Reserve:
         """Return what the backward run will need."""
         run = (self.spec, self.x, self.h0, y, self.W, self.R, self.b, self.inner)
-        return Reserve(*run, self.lengths, self.host_lengths, gates, self.runtime.mark())
+        more = (self.lengths, self.host_lengths, gates, self.runtime.mark(), self.padded)
+        return Reserve(*run, *more)
 
     def rows(self, array: RawArray) -> RawArray:
         """Return all steps of a column-major array as the rows of one matrix: a view."""

@@ -20,6 +20,10 @@ from dlgru.kernels.gpu import recordings, registry
 from tests.kernels.gpu.emulator import COMPILER, EmulatedRuntime, poisoned_empty
 
 REQUIRED = os.environ.get("DLGRU_KERNELS") == "1"
+thorough = pytest.mark.skipif(
+    not REQUIRED, reason="runs with DLGRU_KERNELS=1, as make kernels sets it"
+)
+"""What takes minutes: compiling and emulating large kernels."""
 
 
 def missing(what: str) -> None:
@@ -39,7 +43,7 @@ def compiled_kernels(pytestconfig: pytest.Config) -> Path:
 def device(compiled_kernels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedRuntime]:
     """The emulated GPU, serving the arrays of `fakedevice.py`."""
     runtime = EmulatedRuntime(compiled_kernels)
-    monkeypatch.setitem(registry._registered, id(LIBRARY), runtime)
+    monkeypatch.setattr(registry, "_registered", {id(LIBRARY): runtime})
     monkeypatch.setattr(Library, "empty", poisoned_empty, raising=False)
     monkeypatch.setattr(recordings, "_recordings", {})
     monkeypatch.setattr(recordings, "_seen", {})

@@ -152,8 +152,9 @@ def test_every_name_that_is_used_of_cupy_exists() -> None:
         for part in name.split("."):
             assert hasattr(place, part), name
             place = getattr(place, part)
-    for name in ("begin_capture", "end_capture", "wait_event", "ptr"):
+    for name in ("begin_capture", "end_capture", "wait_event"):
         assert hasattr(cupy.cuda.Stream, name)
+    assert cupy.cuda.Stream.null.ptr == 0
     assert hasattr(cupy.cuda.Graph, "launch")
     for name in ("kernel", "max_dynamic_shared_size_bytes", "local_size_bytes"):
         assert hasattr(cupy.RawKernel, name)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import math
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from fakedevice import FakeArray
 from gru_cases import MODES
 
 import dlgru
 from dlgru.backend import double, single
 from dlgru.kernels import plain
-from dlgru.kernels.gpu import cluster, costs, cudnn, graph, group, persistent
+from dlgru.kernels.gpu import cluster, costs, cudnn, graph, group, persistent, registry
 from dlgru.kernels.gpu.device import Device, device_name, device_of
+from dlgru.kernels.gpu.registry import device_text
 from dlgru.kernels.gpu.tilings import SHAPES, kernel
 from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.gpu_cases import H100
@@ -37,6 +42,21 @@ def test_a_device_has_a_name_that_says_what_engines_need() -> None:
     assert device_of("cpu") == "the arrays are not on a GPU (device='cpu')"
     for name in ("gpu", "gpu:", "gpu:sm_90", "gpu:90:", "gpu:sm_x:4"):
         assert "does not say which GPU" in str(device_of(name))
+
+
+def test_an_array_says_which_device_it_is_on(device: Any) -> None:
+    array = FakeArray(np.zeros(3))
+    assert device_text(array) == "gpu:sm_90:132"
+    assert device_text(np.zeros(3)) == "cpu"
+    registry._registered.clear()
+    assert device_text(array) == "gpu"
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.NAME)
+def test_engines_have_the_signatures_of_all_engines(engine: Any) -> None:
+    for name in ("forward", "backward", "accepts", "cost"):
+        ours = inspect.signature(getattr(engine, name))
+        assert ours == inspect.signature(getattr(plain, name)), name
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.NAME)
@@ -142,6 +162,11 @@ def test_the_cheapest(changed: Any, expected: str) -> None:
     spec = BASE._replace(**changed)
     willing = [engine for engine in ENGINES if engine.accepts(spec) is True]
     assert min(willing, key=lambda engine: engine.cost(spec)).NAME == expected
+
+
+def test_what_is_refused_costs_without_end() -> None:
+    for engine, refused in itertools.product(ENGINES, ({"device": "cpu"}, {"cell": "lstm"})):
+        assert engine.cost(BASE._replace(**refused)) == math.inf
 
 
 def test_a_longer_run_costs_more() -> None:

@@ -12,6 +12,7 @@ from fakedevice import FakeArray
 
 import dlgru
 from dlgru.kernels.gpu import graph, group
+from tests.kernels.gpu.conftest import thorough
 from tests.kernels.gpu.emulator import EmulatedRuntime
 
 FOLDER = Path(dlgru.__file__).parent.parent / "benchmarks" / "gpu"
@@ -23,7 +24,9 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("gpu_check")
 
 
-@pytest.mark.parametrize("engine", [group, graph], ids=lambda engine: engine.NAME)
+@pytest.mark.parametrize(
+    "engine", [pytest.param(group, marks=thorough, id="group"), pytest.param(graph, id="graph")]
+)
 def test_it_finds_nothing_wrong_on_the_emulated_gpu(
     engine: Any, program: Any, device: EmulatedRuntime
 ) -> None:

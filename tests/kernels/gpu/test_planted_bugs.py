@@ -13,7 +13,7 @@ import pytest
 
 from dlgru.kernels.gpu import cluster, graph, group, persistent
 from dlgru.kernels.gpu.tilings import Tiling
-from tests.kernels.gpu.conftest import REQUIRED
+from tests.kernels.gpu.conftest import thorough
 from tests.kernels.gpu.emulator import EmulatedError, EmulatedRuntime
 from tests.kernels.gpu.gpu_cases import case_of, worst
 
@@ -134,7 +134,7 @@ BUGS = {  # engine, mode, text, what stands there instead
 }
 
 
-@pytest.mark.skipif(not REQUIRED, reason="runs with DLGRU_KERNELS=1, as make kernels sets it")
+@thorough
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_caught(
     bug: str,
