@@ -8,10 +8,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types docs check bench sanitize clean
+.PHONY: help setup demo test lint types docs check bench sanitize kernels gpu-check clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.stamp-dev  ## everything a developer needs, in .venv
 
@@ -40,6 +40,13 @@ bench: $(VENV)/.stamp-core  ## run every program in benchmarks/
 
 sanitize:  ## run the C code under sanitizers, on random calls; needs only a C compiler
 	native/fuzz/sanitize.sh
+
+kernels: $(VENV)/.stamp-kernels  ## compile the GPU kernels and run them on an emulator
+	$(BIN)/python -m tests.kernels.gpu.check_kernels
+	DLGRU_KERNELS=1 $(BIN)/python -m pytest tests/kernels/gpu
+
+gpu-check:  ## check and time everything on a GPU; PYTHON is one that has CuPy
+	PYTHONPATH=. $(PYTHON) benchmarks/gpu/gpu_check.py benchmarks/gpu/results.json
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) docs/_build build dist *.egg-info dlgru/_native*.so dlgru/_native*.pyd

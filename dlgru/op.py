@@ -232,7 +232,7 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
     names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     def in_one_place(inputs: Any, problem: Exception | None) -> tuple[Any, ...] | None:
-        return together(op.name, names, inputs, problem, OPS["gpuArray"].on_values)
+        return together(op.name, names, inputs, problem, _to_device)
 
     def on_values(*inputs: Any, **options: Any) -> Any:
         tape = None
@@ -278,6 +278,11 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
         return y
 
     return on_values
+
+
+def _to_device(x: Value, xp: Any) -> Value:
+    moved: Value = OPS["gpuArray"].on_values(x, xp=xp)
+    return moved
 
 
 def back_to(x: Value, y: Value, pull: Any) -> Any:

@@ -12,7 +12,7 @@
 enum { IN_PLACE_ROWS = 4 };
 
 /* Panels whose products a single row forms at once, and whose gates hide each other's latency. */
-enum { ABREAST_PANELS = 4 };
+enum { ABREAST_PANELS = WIDEST / 3 };
 
 typedef struct {
     int packed, gates; /* gates in R's panels: 3, or r and z alone where n comes later */
@@ -149,63 +149,72 @@ static void input_product(const dlgru_run *run, const forward_weights *w, forwar
     }
 }
 
-/* The recurrent product and the gates of a single row: up to four panels at once, where they lie
-   side by side, in a panel's group or in the matrix itself. */
-static void step_of_one(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
-                        ptrdiff_t first, ptrdiff_t rows, range units, int turned) {
+/* Steps s0 … s1-1 of a single row, the one at `place`: up to four panels at once, where they lie side
+   by side, in a panel's group or in the matrix itself.  The row's inputs start at row `first`.  All
+   steps in one function: the calls and pointers of a step cost a tenth of it at H = 64. */
+static void steps_of_one(const dlgru_run *run, const forward_weights *w, const forward_rows *r, ptrdiff_t place,
+                         ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t first, ptrdiff_t rows, range units) {
     _Alignas(64) real sums[WIDEST * LANES];
     const real *from[ABREAST_PANELS];
     real *to[ABREAST_PANELS], *saved[ABREAST_PANELS];
-    const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES;
+    const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES, b = observation(run, place);
+    const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
     const gate_function close = closing_after[run->gate][run->act];
-    tile_operands o = {.rows = r->from, .next_init = next_panel, .next_init_last = LANES, .out = sums};
-    o.turned = !turned; /* begins with states that were ready early */
+    const real *row = NULL;
+    tile_operands o = {.rows = &row, .next_init = next_panel, .next_init_last = LANES, .out = sums};
     gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = next_panel};
     g.from = from, g.to = to, g.saved = run->gates ? saved : NULL;
-    const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
-    for (ptrdiff_t k = 0; k < groups; k++) {
-        ptrdiff_t p = units.first + (turned ? groups - 1 - k : k) * ABREAST_PANELS;
-        const ptrdiff_t end = smaller(p + ABREAST_PANELS, units.end);
-        for (int count; p < end; p += count) {
-            count = (int)(end - p);
-            if (!w->packed && p + count > full) count = p < full ? (int)(full - p) : 1;
-            if (w->packed && w->abreast == 1) count = 1;
-            const real *input = r->input + (p - units.first) * next_panel + first * 3 * LANES;
-            for (int q = 0; q < count; q++) {
-                from[q] = r->from[0] + q * LANES;
-                to[q] = r->to[0] + q * LANES;
-                saved[q] = run->gates ? r->saved[0] + q * 4 * LANES : NULL;
-            }
-            int kind = PACKED;
-            o.weights = w->R + p * H * 3 * LANES;
-            if (w->abreast == 1) kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
-            o.init = input;
-            o.init_last = w->bias_hidden + p * LANES;
-            run_tile(kind, 1, 3 * count, H, &o);
-            const int part = p + count > full && H > full * LANES; /* the last panel is not full */
-            g.unit = p * LANES;
-            g.lanes = LANES;
-            g.input = input + 2 * LANES;
-            if (count > part) close(count - part, &g);
-            if (part) {
-                const int q = count - 1;
-                gate_operands last = g;
-                last.unit = (p + q) * LANES, last.lanes = H - last.unit;
-                last.sums = sums + q * 3 * LANES, last.input = g.input + q * next_panel;
-                last.from = r->from, last.to = r->to, last.saved = run->gates ? r->saved : NULL;
-                close(1, &last);
+    const real *inputs = r->input + first * 3 * LANES;
+    for (ptrdiff_t s = s0; s < s1; s++, inputs += 3 * LANES) {
+        const ptrdiff_t t = time_of(run, s);
+        real *out = output_row(run, t, b);
+        real *gates = run->gates ? (real *)run->gates + (t * run->B + b) * 4 * H : NULL;
+        /* Every second step goes back over the panels, and begins with states that were ready early. */
+        const int turned = (int)(s & 1);
+        row = state_before(run, t, b);
+        o.turned = !turned;
+        for (ptrdiff_t k = 0; k < groups; k++) {
+            ptrdiff_t p = units.first + (turned ? groups - 1 - k : k) * ABREAST_PANELS;
+            const ptrdiff_t end = smaller(p + ABREAST_PANELS, units.end);
+            for (ptrdiff_t count; p < end; p += count) {
+                int kind = PACKED;
+                count = end - p;
+                o.weights = w->R + p * H * 3 * LANES;
+                if (w->abreast == 1) {
+                    if (w->packed)
+                        count = 1;
+                    else if (p + count > full)
+                        count = p < full ? full - p : 1;
+                    kind = aim(w, &o, p, H, 3, w->R, &run->R, 0, H);
+                }
+                o.init = inputs + (p - units.first) * next_panel;
+                o.init_last = w->bias_hidden + p * LANES;
+                run_tile(kind, 1, (int)(3 * count), H, &o);
+                g.unit = p * LANES;
+                g.input = o.init + 2 * LANES;
+                g.lanes = smaller(LANES, H - g.unit);
+                for (ptrdiff_t q = 0; q < count; q++) {
+                    from[q] = row + q * LANES, to[q] = out + q * LANES;
+                    saved[q] = gates ? gates + q * 4 * LANES : NULL;
+                }
+                if (count > 1 && p + count > full && H > full * LANES) { /* the last one is not full */
+                    gate_operands last = g;
+                    last.unit += (count - 1) * LANES, last.lanes = H - last.unit;
+                    last.sums += (count - 1) * 3 * LANES, last.input += (count - 1) * next_panel;
+                    close((int)count - 1, &g);
+                    close(1, &last);
+                } else {
+                    close((int)count, &g);
+                }
             }
         }
     }
 }
 
-/* The same for `n` rows of the table, whose inputs start at row `first` of `rows`. */
+/* The recurrent product and the gates for `n` rows of the table, whose inputs start at row `first`
+   of `rows`. */
 static void step_after(const dlgru_run *run, const forward_weights *w, const forward_rows *r,
                        ptrdiff_t n, ptrdiff_t first, ptrdiff_t rows, range units, int turned) {
-    if (n == 1) {
-        step_of_one(run, w, r, first, rows, units, turned);
-        return;
-    }
     _Alignas(64) real sums[ROWS * 3 * LANES];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, blocks = (n + ROWS - 1) / ROWS;
     const gate_function close = closing_after[run->gate][run->act];

@@ -82,13 +82,23 @@ static int walk(const dlgru_run *run, forward_memory *m, int part, int parts, ra
             }
             input_product(run, w, &m->rows[p], rows, units_of(run, (int)p, parts));
         }
+        if (run->B == 1 && !run->before && !run->by_units) {
+            const ptrdiff_t start = run->downward ? s1 - rows : s0;
+            steps_of_one(run, w, &m->rows[0], 0, start, start + rows, 0, rows, units_of(run, 0, 1));
+            continue;
+        }
         for (ptrdiff_t s = s0; s < s1; s++) {
             ptrdiff_t n = 0;
             for (int second = 0; second <= run->before; second++) {
                 for (ptrdiff_t p = shares->first; p < shares->end; p++) {
                     forward_rows *r = &m->rows[p];
                     const range units = units_of(run, (int)p, parts);
-                    n = point_at_rows(run, r, time_of(run, s), places);
+                    n = running(run, places, time_of(run, s));
+                    if (n == 1 && !run->before) {
+                        steps_of_one(run, w, r, places.first, s, s + 1, first, rows, units);
+                        continue;
+                    }
+                    point_at_rows(run, r, time_of(run, s), places);
                     if (run->before)
                         step_before(run, w, r, n, places.first, first, rows, units, second);
                     else

@@ -133,6 +133,8 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
     "fullyconnect: weights": (lambda: dl.fullyconnect(CB, dl.ones(2, 5), P), "weights", "2×5"),
     "fullyconnect: a number": (lambda: dl.fullyconnect(CB, 2.0, P), "weights", "1×1"),
     "fullyconnect: bias": (lambda: dl.fullyconnect(CB, P, dl.ones(3, 1)), "bias", "3×1"),
+    "gather: more outputs than arrays": (lambda: dl.gather(P, nargout=2), "nargout", "2"),
+    "gpuDevice: one that is not there": (lambda: dl.gpuDevice(99), "index", "99"),
     "getfield: a number": (lambda: dl.getfield(S, 1), "a field name", "of class int"),
     "getfield: through an array": (
         lambda: dl.getfield(S, "a", "b"),
@@ -305,8 +307,9 @@ SPEAKERS = {
 
 NOTHING_ELSE = set(
     """
-    abs ceil conj copy cos dims double exp expm1 extractdata fix floor get_num_threads imag
-    iscell isdlarray isempty isequal isfield isstruct istable length log log1p mfunction ndims
+    abs canUseGPU ceil conj copy cos dims double exp expm1 extractdata fix floor
+    get_num_threads gpuArray imag iscell isdlarray isempty isequal isfield isgpuarray isstruct
+    istable length log log1p mfunction ndims
     not_ numel real round sign sin single sqrt squeeze tanh uminus underlyingType
     """.split()
 )

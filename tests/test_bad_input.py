@@ -20,7 +20,7 @@ from dlgru.errors import DlgruError, DlgruTypeError
 
 ANY_VALUE = set(
     """
-    arrayfun cell cellfun copy dims dlfeval dlgradient extractdata finddim gather iscell
+    arrayfun cell cellfun copy dims dlfeval dlgradient extractdata finddim iscell
     isdlarray isempty isequal isfield isgpuarray isstruct istable length mfunction ndims numel size
     struct table
     """.split()

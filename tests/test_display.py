@@ -349,7 +349,7 @@ class Device:
     def __array__(self, *_: Any) -> Any:
         raise AssertionError("silent conversion")
 
-    def get(self) -> np.ndarray[Any, Any]:
+    def get(self, order: str) -> np.ndarray[Any, Any]:
         Device.fetched += self.size
         return self.data
 

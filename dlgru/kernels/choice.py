@@ -1,15 +1,16 @@
 """Which engine runs a recurrent operation, and why.
 
 An **engine** is a module that computes a whole operation in one direction, on
-arrays without labels, by four functions (and a fifth if it likes)::
+arrays without labels, by four functions (and two more if it likes)::
 
     forward (spec, x, state, W, R, b, extra)                -> Out(y, last, traces, reserve)
     backward(reserve, dy, dlast, dtraces, needs, keep=True) -> Grads(x, state, W, R, b, inner)
     accepts (spec) -> True | reason          cost(spec) -> seconds
     quick   (x, h0, W, R, b) -> (y, last) | None     one plain time step, or None: take forward
+    tried   (spec) -> bool          False: on this device it has never run; only on request
 
-The cheapest engine that accepts a spec runs it.  ``use_engine`` or the environment
-variable ``DLGRU_ENGINE``, read when dlgru is imported, forces one, and a forced
+The cheapest engine that accepts a spec and has been tried runs it.  ``use_engine`` or the
+environment variable ``DLGRU_ENGINE``, read when dlgru is imported, forces one, and a forced
 engine that refuses is an error.  Nothing is chosen by catching an error.
 """
 
@@ -25,6 +26,7 @@ from typing import Any, Protocol
 from dlgru.backend import RawArray, double, single
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.kernels import extension, native, plain
+from dlgru.kernels.gpu import cluster, cudnn, graph, group
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 
@@ -64,16 +66,18 @@ class Engine(Protocol):
 
 
 # A faster engine is a file in this folder and a row here.
-ENGINES: tuple[Engine, ...] = (native, plain) if native.PRESENT else (plain,)
+_ON_CPU: tuple[Engine, ...] = (native, plain) if native.PRESENT else (plain,)
+ENGINES: tuple[Engine, ...] = (cluster, group, cudnn, graph, *_ON_CPU)
 
-NO_GPU_ENGINE = (
-    "no GPU engine is part of this version: a call with CuPy arrays runs on CuPy's array operations"
+GPU_ENGINES = (
+    "the GPU engines (cluster, group, cudnn, graph) have never run on a GPU: "
+    'they serve CuPy arrays on request only, by use_engine("cluster")'
 )
 
 
 def about_engines() -> str:
     """Return what is to be said about the engines of this installation, in lines."""
-    return f"{extension.describe()}\n{NO_GPU_ENGINE}"
+    return f"{extension.describe()}\n{GPU_ENGINES}"
 
 
 # -- the choice ------------------------------------------------------------------------
@@ -143,6 +147,8 @@ def choice(spec: Spec, forced: str | None) -> Engine:
     candidates = ENGINES if forced is None else (_named(forced, "choose"),)
     answers = [(engine, engine.accepts(spec)) for engine in candidates]
     willing = [engine for engine, answer in answers if answer is True]
+    if forced is None:
+        willing = [engine for engine in willing if _tried(engine, spec)]
     if willing:
         return min(willing, key=lambda engine: engine.cost(spec))
     raise DlgruValueError(
@@ -152,6 +158,11 @@ def choice(spec: Spec, forced: str | None) -> Engine:
         argument="spec",
         came="; ".join(f"refused by {engine.NAME}: {answer}" for engine, answer in answers),
     )
+
+
+def _tried(engine: Engine, spec: Spec) -> bool:
+    tried = getattr(engine, "tried", None)
+    return tried is None or tried(spec)
 
 
 class Explanation(str):
@@ -184,7 +195,6 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     gru, T=100 B=32 C=64 H=128, single: no engine...
       plain: refuses, act='sine' is not one of 'tanh', 'softsign', 'relu'
     ...
-    no GPU engine is part of this version: ...
     """
     forced = forced_engine()
     lines = []
@@ -225,6 +235,11 @@ def _explained(spec: Spec, forced: str | None) -> list[str]:
     lines = [f"{spec.cell}, T={T} B={B} C={C} H={H}, {name}: {chosen}"]
     for engine in ENGINES:
         answer = engine.accepts(one_way)
-        about = f"accepts, about {1e3 * engine.cost(one_way):.2g} ms forward"
-        lines.append(f"  {engine.NAME}: {about if answer is True else f'refuses, {answer}'}")
+        if answer is not True:
+            about = f"refuses, {answer}"
+        else:
+            about = f"accepts, about {1e3 * engine.cost(one_way):.2g} ms forward"
+            if not _tried(engine, one_way):
+                about += "; on request only, for it has never run on such a device"
+        lines.append(f"  {engine.NAME}: {about}")
     return lines

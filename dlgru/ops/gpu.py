@@ -14,13 +14,14 @@ from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import xp_of
 from dlgru.calls import NeedsParentheses, any_spelling
-from dlgru.convert import is_number, labels_of, to_value
+from dlgru.convert import labels_of, to_value
 from dlgru.devicelibrary import device_library, device_ready, version_text
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.fields import struct
 from dlgru.mfunction import first_outputs
 from dlgru.op import primitive
 from dlgru.ops.sizes import whole
+from dlgru.tree import rules_of
 
 # -- moving --------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ def _gpuArray(X: Any) -> DLArray:
     >>> float(dl.sum(X, "all"))
     10.0
     """
-    return wrap(gpuArray.op.on_values(to_value(X, "gpuArray")), labels_of(X))
+    return wrap(gpuArray.op.on_values(_array(X, "gpuArray")), labels_of(X))
 
 
 @primitive("gather")
@@ -106,8 +107,8 @@ def _gather(X: Any, *more: Any, nargout: int | None = None) -> Any:
 
     Parameters
     ----------
-    X, *more : array
-        What is in host memory already stays as it is; so do numbers and ndarrays.
+    X, *more : number, list, ndarray or DLArray
+        What is in host memory already stays there.
     nargout : int, optional
         Number of outputs; as many as there are arguments if it is left out.
 
@@ -127,27 +128,28 @@ def _gather(X: Any, *more: Any, nargout: int | None = None) -> Any:
     >>> dl.gather(dl.ones(2, 3)).shape
     (2, 3)
     """
-    found = tuple([_gathered(x) for x in (X, *more)])
+    found = tuple(
+        [wrap(gather.op.on_values(_array(x, "gather")), labels_of(x)) for x in (X, *more)]
+    )
     if nargout is None:
         return found if more else found[0]
     return first_outputs(found if more else found[0], whole(nargout, "gather", "nargout"), "gather")
 
 
-def _gathered(x: Any) -> Any:
-    if type(x) is DLArray:
-        return wrap(gather.op.on_values(x.value), x._labels)
-    if isinstance(x, np.ndarray | np.generic) or is_number(x):
-        return x
-    if backend.is_device_array(x):
-        return wrap(gather.op.on_values(to_value(x, "gather")), "")
-    raise DlgruTypeError(
-        identifier="dlgru:gather:class",
-        function="gather",
-        argument="X",
-        came=f"a {type(x).__name__}",
-        expected="an array",
-        fix="for a struct, cell or table of arrays write dlupdate(gather, X)",
-    )
+def _array(x: Any, function: str) -> Value:
+    try:
+        return to_value(x, function)
+    except DlgruTypeError as problem:
+        if rules_of(x) is None:
+            raise
+        raise DlgruTypeError(
+            identifier=problem.identifier,
+            function=function,
+            argument="X",
+            came=f"a {type(x).__name__} of arrays",
+            expected="an array",
+            fix=f"write dlupdate({function}, X)",
+        ) from None
 
 
 def _unmoved(g: Value) -> Value:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from dlgru import backend
 from dlgru.array import Value
+from dlgru.kernels.gpu.registry import device_text
 from dlgru.kernels.interface import run_backward, run_forward
 from dlgru.kernels.spec import Extra, Needs, Spec
 from dlgru.namevalue import OneOf, OneOfOrCallable
@@ -75,7 +76,7 @@ def spec_of(inputs: Sequence[Value], options: dict[str, Any], save: bool) -> Spe
         C,
         H,
         data.dtype,
-        device="gpu" if backend.is_device_array(data) else "cpu",
+        device=device_text(data),
         reset="before" if options["ResetGateMode"] == "before-multiplication" else "after",
         gate=options["GateActivationFunction"],
         act=options["StateActivationFunction"],

@@ -92,12 +92,16 @@ def test_gather_gives_as_many_outputs_as_it_got_arrays() -> None:
         dl.gather(A, nargout=2)
 
 
-def test_gather_leaves_numbers_and_ndarrays_and_refuses_containers() -> None:
-    numbers = np.arange(3)
-    assert dl.gather(numbers) is numbers and dl.gather(2.5) == 2.5
-    assert type(raw(dl.gather(FakeArray(np.ones(3))))) is np.ndarray
-    with pytest.raises(DlgruTypeError, match=r"dlupdate\(gather, X\)"):
-        dl.gather(dl.struct("a", 1))
+@pytest.mark.parametrize("function", ["gpuArray", "gather"])
+def test_the_result_is_an_array_and_containers_are_told_how(function: str) -> None:
+    move = getattr(dl, function)
+    for given in (FakeArray(np.ones((1, 3))), np.ones((1, 3)), [1, 1, 1]):
+        X = move(given)
+        assert type(X) is dl.DLArray and X.shape == (1, 3)
+        assert dl.isgpuarray(X) == (function == "gpuArray")
+    for container in (dl.struct("a", 1), [dl.ones(2, 2), dl.ones(2, 2)], dl.table([1, 2])):
+        with pytest.raises(DlgruTypeError, match=rf"dlupdate\({function}, X\)"):
+            move(container)
 
 
 def test_structs_cells_and_tables_move_by_dlupdate() -> None:

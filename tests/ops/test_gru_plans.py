@@ -125,7 +125,7 @@ def test_unformatted_calls_in_the_stored_order_have_a_plan(
     case = case_of()
     _, H0, W, R, b = arrays_of(case)
     random = np.random.default_rng(0)
-    C, shapes = W.shape[1], {"C": W.shape[1], "B": 1, "T": T if "T" in fmt else 1, "U": 1}
+    shapes = {"C": W.shape[1], "B": 1, "T": T, "U": 1}
     X = random.normal(size=[shapes[d] for d in fmt])
     H0 = dl.stripdims(H0)[:, 0]
     expected, last = dl.gru(dl.dlarray(X, fmt), H0, W, R, b, nargout=2)
@@ -133,11 +133,10 @@ def test_unformatted_calls_in_the_stored_order_have_a_plan(
     for _ in range(3):
         Y, h = dl.gru(dl.dlarray(X), H0, W, R, b, DataFormat=fmt, nargout=2)
         assert Y.dims == h.dims == ""
-        assert host(Y).squeeze().shape == host(expected).squeeze().shape and Y.shape[0] == H0.shape[0]
-        assert Y.shape[2:] == () if T == 1 else True
+        assert Y.shape[0] == H0.shape[0] and (Y.ndim == 2 or T > 1)
         np.testing.assert_array_equal(host(Y).squeeze(), host(expected).squeeze())
         np.testing.assert_array_equal(h, last)
-    assert len(full) == 1 and C > 1
+    assert len(full) == 1
 
 
 def test_weights_with_a_plan_are_copied_and_pickled_without_it() -> None:

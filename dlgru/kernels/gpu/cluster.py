@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dlgru.backend import RawArray
 from dlgru.kernels.gpu import persistent
+from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.device import device_of
 from dlgru.kernels.gpu.sequences import Reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlgru.backend import double
-from dlgru.kernels.gpu.device import Device
+from dlgru.kernels.gpu.device import Device, device_of
 from dlgru.kernels.gpu.tilings import Tiling
 from dlgru.kernels.spec import Spec
 
@@ -26,6 +26,12 @@ def _file() -> dict[str, Any]:
 def rates(arch: int) -> dict[str, Any]:
     """Return the numbers of an architecture, the defaults where it has none of its own."""
     return {**_file()["default"], **_file().get(str(arch), {})}
+
+
+def tried(spec: Spec) -> bool:
+    """Return whether kernels have run, right and timed, on a device like that of this spec."""
+    device = device_of(spec.device)
+    return not isinstance(device, str) and bool(rates(device.arch)["measured"])
 
 
 def _class_rate(known: dict[str, Any], spec: Spec) -> float:

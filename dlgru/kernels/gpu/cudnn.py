@@ -19,6 +19,7 @@ from typing import Any
 
 from dlgru.backend import RawArray, as_colmajor, colmajor, double, single, xp_of
 from dlgru.kernels.gpu import costs
+from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.cudnnlibrary import (
     ADD_GRADIENT,
     DEFAULT_MATH,

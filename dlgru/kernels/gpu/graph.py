@@ -13,6 +13,7 @@ from typing import Any
 from dlgru.backend import RawArray, colmajor, xp_of
 from dlgru.kernels.gpu import costs
 from dlgru.kernels.gpu.arguments import ACTIVATIONS, GATES, STEP_BACK, column_step, filled
+from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.modes import known_device, refusal
 from dlgru.kernels.gpu.persistent import backward_of
 from dlgru.kernels.gpu.recordings import Arrays, walk

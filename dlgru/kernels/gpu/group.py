@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dlgru.backend import RawArray
 from dlgru.kernels.gpu import persistent
+from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.sequences import Reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
