@@ -107,7 +107,7 @@ def together(
     """
     if isinstance(problem, DlgruError):
         return None
-    if isinstance(problem, MemoryError):
+    if problem is not None and is_full(problem):
         raise_out_of_memory(function, problem)
         return None
     found = operands(names, inputs)
@@ -126,10 +126,22 @@ def together(
     return tuple(moved)
 
 
-def raise_out_of_memory(function: str, problem: MemoryError) -> None:
-    """Raise ours for a MemoryError of the device, in the name of `function`.
+FULL = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")
+"""How CUDA's runtime, its driver and cuBLAS say that the device is full."""
 
-    Returns for one of the host, which is left as it is.
+
+def is_full(problem: BaseException) -> bool:
+    """True for an error that says there is no memory left."""
+    if isinstance(problem, MemoryError):
+        return True
+    theirs = type(problem).__module__.startswith("cupy")
+    return theirs and any(word in str(problem) for word in FULL)
+
+
+def raise_out_of_memory(function: str, problem: BaseException) -> None:
+    """Raise ours where the device has no memory left, in the name of `function`.
+
+    Returns where it is the host's memory, whose error is left as it is.
     """
     if isinstance(problem, DlgruMemoryError):
         came = problem.came
@@ -160,5 +172,5 @@ class memory_of:  # noqa: N801 - reads as a word: with memory_of("adamupdate"):
         return None
 
     def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
-        if isinstance(problem, MemoryError):
+        if problem is not None and is_full(problem):
             raise_out_of_memory(self.function, problem)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakedevice import TRAFFIC, OutOfMemoryError
+from fakedevice import TRAFFIC, FakeArray, OutOfMemoryError
 from ops.checks import host
 
 import dlgru as dl
@@ -143,6 +143,33 @@ def test_an_assignment_that_does_not_fit_leaves_the_array(key: Any) -> None:
 
     speakers, _ = with_ever_more_room(assign, [Y])
     assert speakers == {"X[...] = value"}
+
+
+class RefusedError(RuntimeError):
+    """What CuPy raises when CUDA says no."""
+
+    __module__ = "cupy_backends.cuda.libs.cublas"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("CUBLAS_STATUS_ALLOC_FAILED", DlgruMemoryError),
+        ("CUDA_ERROR_OUT_OF_MEMORY: out of memory", DlgruMemoryError),
+        ("cudaErrorMemoryAllocation: out of memory", DlgruMemoryError),
+        ("CUBLAS_STATUS_EXECUTION_FAILED", RefusedError),
+    ],
+)
+def test_cuda_libraries_that_find_no_memory_are_understood(
+    words: str, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise RefusedError(words)
+
+    X = dl.gpuArray([[1.0, 2.0], [3.0, 4.0]])
+    monkeypatch.setattr(FakeArray, "__matmul__", refuse)
+    with pytest.raises(kind, match=words.partition(":")[0]):
+        _ = X @ X
 
 
 def test_memory_of_the_host_stays_numpys_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
