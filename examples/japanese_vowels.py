@@ -54,15 +54,15 @@ def initial_parameters() -> Any:
     return p
 
 
-def batch(sequences: list[Any], speakers: Any) -> tuple[Any, list[int], Any]:
+def batch(sequences: list[Any], speakers: Any) -> tuple[Any, Any, Any]:
     """Padded sequences ``X[C,T,B]``, their lengths, and one-hot targets ``T[C,B]``."""
     X, mask = dl.padsequences(sequences, 2, nargout=2)
     lengths = dl.sum(dl.any(mask, 1), 2)
     T = dl.onehotencode(speakers, 1, "single", ClassNames=list(range(1, CLASSES + 1)))
-    return dl.dlarray(dl.single(X), "CTB"), [int(n) for n in dl.extractdata(lengths).ravel()], T
+    return dl.dlarray(dl.single(X), "CTB"), lengths, T
 
 
-def predict(p: Any, X: Any, lengths: list[int]) -> Any:
+def predict(p: Any, X: Any, lengths: Any) -> Any:
     """Probabilities ``Y[C,B]``: the state after each sequence's own last step, classified."""
     H0 = dl.dlarray(dl.zeros(HIDDEN, 1, "single"), "CB")
     g = p.gru
@@ -70,7 +70,7 @@ def predict(p: Any, X: Any, lengths: list[int]) -> Any:
     return dl.softmax(dl.fullyconnect(h, p.fc.weights, p.fc.bias))
 
 
-def model_loss(p: Any, X: Any, lengths: list[int], T: Any) -> tuple[Any, Any, Any]:
+def model_loss(p: Any, X: Any, lengths: Any, T: Any) -> tuple[Any, Any, Any]:
     """Loss, its gradients, and the predictions it came from."""
     Y = predict(p, X, lengths)
     loss = dl.crossentropy(Y, T)

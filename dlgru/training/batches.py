@@ -11,7 +11,7 @@ from dlgru.array import DLArray, Value, finish
 from dlgru.backend import result_dtype, seal, xp_of
 from dlgru.calls import any_spelling
 from dlgru.cells import Cell, iscell
-from dlgru.convert import to_value
+from dlgru.convert import to_raw
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing, size_text
 from dlgru.namevalue import Flag, OneOf
 from dlgru.ops.classes import astype
@@ -127,7 +127,11 @@ def _sequences(X: Any, axis: int) -> list[Value]:
             expected="a cell (a list) of arrays, one for each sequence",
             fix="write [X] for a single sequence" if hasattr(X, "shape") else "",
         )  # fmt: skip
-    values = [to_value(x, "padsequences", f"X[{k}]") for k, x in enumerate(X)]
+    # Their numbers are copied into the result at once, so none need be owned.
+    values = [
+        x.value if type(x) is DLArray else Value(to_raw(x, "padsequences", f"X[{k}]"))
+        for k, x in enumerate(X)
+    ]
     rank = max(axis + 1, *[len(v.shape) for v in values])
     values = [v.reshape(v.shape + (1,) * (rank - len(v.shape))) for v in values]
     first = values[0].shape
