@@ -11,7 +11,7 @@ typedef struct {
     forward_weights again; /* to rebuild gates */
     forward_rows rows[DLGRU_MAX_PARTS];
     real *spare[DLGRU_MAX_PARTS];  /* where states go that are known already */
-    real *packed[DLGRU_MAX_PARTS]; /* blocks of units of the left side of weight gradients */
+    real *packed[DLGRU_MAX_PARTS]; /* blocks of units of weight gradients, and three vectors of columns */
 } backward_memory;
 
 /* Groups of hidden units of one part, and the panels in them. */
@@ -41,7 +41,7 @@ static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory 
     for (int part = 0; part < parts; part++) {
         const range groups = groups_for(run, part, parts), panels = panels_in(run, groups);
         const range blocks = gradient_blocks(run, part, parts);
-        m->packed[part] = piece(&c, (size_t)((blocks.end - blocks.first) * ROWS * ROWS_AT_ONCE) * sizeof(real));
+        m->packed[part] = piece(&c, (size_t)(((blocks.end - blocks.first) * ROWS + 3 * LANES) * ROWS_AT_ONCE) * sizeof(real));
         if (run->gates) continue;
         lay_out_rows(&c, &m->rows[part], m->chunk.most, panels.end - panels.first);
         m->spare[part] = piece(&c, (size_t)run->H * sizeof(real));

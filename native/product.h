@@ -11,8 +11,9 @@ enum { ROWS_AT_ONCE = REAL_BITS == 32 ? 192 : 96 };
 
 /* to[unit][column] (+)= sum over rows of left[row][unit]·right[row][column].
 
-   Units come in blocks of ROWS, which are packed so that a tile walks down the rows; the right
-   side is read where it lies.  It must be readable three vectors beyond a row's last column. */
+   Units come in blocks of ROWS, which are packed so that a tile walks down the rows.  The right
+   side is packed too where many blocks read it, else read where it lies: rows far apart cost a
+   fifth more at H = 512.  It must be readable three vectors beyond a row's last column. */
 typedef struct {
     const real *const *left; /* where each row of the left side starts */
     const real *right;
@@ -23,6 +24,8 @@ typedef struct {
     ptrdiff_t turned; /* … from here on, and the first ones after the others; 0 if in order */
     int started;      /* `to` holds a sum already */
 } gradient;
+
+enum { PACKED_FROM = 6 /* blocks */ };
 
 INLINE ptrdiff_t blocks_of(ptrdiff_t units) { return (units + ROWS - 1) / ROWS; }
 
@@ -54,6 +57,7 @@ static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptr
     _Alignas(64) static const real zeros[3 * LANES];
     _Alignas(64) real sums[ROWS * 3 * LANES];
     const ptrdiff_t vectors = panels_of(g->columns), groups = groups_of(vectors, 3);
+    real *right = packed + (end - first) * ROWS * ROWS_AT_ONCE;
     for (ptrdiff_t row = 0; row < rows && first < end; row += ROWS_AT_ONCE) {
         const ptrdiff_t K = smaller(ROWS_AT_ONCE, rows - row);
         const int add = g->started || row;
@@ -64,6 +68,13 @@ static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptr
             const int whole = last <= g->columns && (column >= g->turned || last <= g->turned);
             const ptrdiff_t at = column < g->turned ? column + g->columns - g->turned : column - g->turned;
             tile_operands o = {.weights = g->right + row * g->next_right + column, .next_k = g->next_right};
+            if (end - first >= PACKED_FROM) {
+                real *line = right;
+                for (ptrdiff_t k = 0; k < K; k++)
+                    for (ptrdiff_t v = 0; v < V; v++, line += LANES)
+                        store(line, load(o.weights + k * g->next_right + v * LANES));
+                o.weights = right, o.next_k = V * LANES;
+            }
             for (ptrdiff_t block = first; block < end; block++) {
                 const ptrdiff_t unit = block * ROWS, m = smaller(ROWS, g->units - unit);
                 real *to = g->to + unit * g->next_to + at;
