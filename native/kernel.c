@@ -7,6 +7,7 @@
    code gives the same bits. */
 #include "backward_run.h"
 #include "forward_run.h"
+#include "updates.h"
 
 static void curves(ptrdiff_t n, const void *x, void *sigmoids, void *tangents) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
@@ -17,4 +18,5 @@ static void curves(ptrdiff_t n, const void *x, void *sigmoids, void *tangents) {
     }
 }
 
-const dlgru_kernel NAME(kernel) = {LANES, forward_bytes, forward_part, backward_bytes, backward_part, curves};
+const dlgru_kernel NAME(kernel) = {LANES,         forward_bytes, forward_part, backward_bytes,
+                                   backward_part, adam_update,   curves};

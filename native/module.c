@@ -226,6 +226,50 @@ done:
     return answer;
 }
 
+/* -- updates --------------------------------------------------------------------------------- */
+
+static const char adam_doc[] =
+    "adam(p, g, m, v, step, beta1, beta2, epsilon) -> (p, m, v): arrays of one dimension and class";
+
+static PyObject *adam(PyObject *module, PyObject *const *args, Py_ssize_t given) {
+    (void)module;
+    if (given != 8 || !PyArray_Check(args[0])) return PyErr_Format(PyExc_TypeError, "adam takes 4 arrays and 4 numbers");
+    arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
+    if (a.type != NPY_FLOAT && a.type != NPY_DOUBLE)
+        return PyErr_Format(PyExc_TypeError, "p is neither single nor double");
+    static const char *const names[] = {"p", "g", "m", "v"};
+    const npy_intp count = PyArray_SIZE((PyArrayObject *)args[0]);
+    dlgru_input in[4];
+    double number[4];
+    PyObject *made_arrays[3] = {NULL}, *answer = NULL;
+    void *out[3];
+    for (int k = 0; k < 4; k++) {
+        if (take(&a, names[k], args[k], 1, &count, &in[k]) < 0) goto done;
+        if (count > 1 && in[k].next != 1) {
+            PyErr_Format(PyExc_ValueError, "%s is not contiguous", names[k]);
+            goto done;
+        }
+        number[k] = PyFloat_AsDouble(args[4 + k]);
+        if (number[k] == -1 && PyErr_Occurred()) goto done;
+    }
+    for (int k = 0; k < 3; k++)
+        if (!(made_arrays[k] = made(&a, 1, count, 0, 0, &out[k]))) goto done;
+    const dlgru_adam update = {count,  in[0].data, in[1].data, in[2].data, in[3].data, out[0],
+                               out[1], out[2],     number[0],  number[1],  number[2],  number[3]};
+    const dlgru_kernel *kernel = dlgru_kernel_for(a.type == NPY_DOUBLE, dlgru_instruction_set());
+    if (8.0 * (double)count > WORTH_RELEASING) {
+        Py_BEGIN_ALLOW_THREADS kernel->adam(&update);
+        Py_END_ALLOW_THREADS
+    } else {
+        kernel->adam(&update);
+    }
+    answer = PyTuple_Pack(3, made_arrays[0], made_arrays[1], made_arrays[2]);
+done:
+    for (int k = 0; k < 3; k++) Py_XDECREF(made_arrays[k]);
+    let_go(&a);
+    return answer;
+}
+
 /* -- settings, and what tests ask --------------------------------------------------------------- */
 
 static PyObject *thread_limit(PyObject *module, PyObject *number) {
@@ -283,6 +327,7 @@ static PyMethodDef methods[] = {
     {"forward", FAST(forward), METH_FASTCALL, forward_doc},
     {"backward", FAST(backward), METH_FASTCALL, backward_doc},
     {"quick", FAST(quick), METH_FASTCALL, quick_doc},
+    {"adam", FAST(adam), METH_FASTCALL, adam_doc},
     {"threads", threads, METH_NOARGS, "threads() -> how many a call may use now"},
     {"thread_limit", thread_limit, METH_O, "thread_limit(n): at most n threads; 0 takes the limit away"},
     {"instruction_set", instruction_set, METH_NOARGS, "instruction_set() -> 0 baseline, 1 AVX2, 2 AVX-512"},

@@ -12,8 +12,9 @@ enum { ROWS_AT_ONCE = REAL_BITS == 32 ? 192 : 96 };
 /* to[unit][column] (+)= sum over rows of left[row][unit]·right[row][column].
 
    Units come in blocks of ROWS, which are packed so that a tile walks down the rows.  The right
-   side is packed too where many blocks read it, else read where it lies: rows far apart cost a
-   fifth more at H = 512.  It must be readable three vectors beyond a row's last column. */
+   side is read where it lies, or, where its rows are a page or more apart and many blocks read
+   them, packed too: otherwise the products of H = 512 take a fifth more time.  It must be
+   readable three vectors beyond a row's last column. */
 typedef struct {
     const real *const *left; /* where each row of the left side starts */
     const real *right;
@@ -25,7 +26,7 @@ typedef struct {
     int started;      /* `to` holds a sum already */
 } gradient;
 
-enum { PACKED_FROM = 6 /* blocks */ };
+enum { PACKED_FROM = 6 /* blocks */, PAGE = 4096 };
 
 INLINE ptrdiff_t blocks_of(ptrdiff_t units) { return (units + ROWS - 1) / ROWS; }
 
@@ -68,7 +69,7 @@ static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptr
             const int whole = last <= g->columns && (column >= g->turned || last <= g->turned);
             const ptrdiff_t at = column < g->turned ? column + g->columns - g->turned : column - g->turned;
             tile_operands o = {.weights = g->right + row * g->next_right + column, .next_k = g->next_right};
-            if (end - first >= PACKED_FROM) {
+            if (end - first >= PACKED_FROM && g->next_right * (ptrdiff_t)sizeof(real) >= PAGE) {
                 real *line = right;
                 for (ptrdiff_t k = 0; k < K; k++)
                     for (ptrdiff_t v = 0; v < V; v++, line += LANES)

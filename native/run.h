@@ -44,6 +44,14 @@ typedef struct {
     void *memory; /* as much as the kernel asked for, on a 64-byte boundary */
 } dlgru_run;
 
+/* Adam's update of one parameter; `step` is the rate with the bias corrections. */
+typedef struct {
+    ptrdiff_t count;
+    const void *p, *g, *m, *v; /* parameter, gradient, average, average of squares */
+    void *new_p, *new_m, *new_v;
+    double step, beta1, beta2, epsilon;
+} dlgru_adam;
+
 /* The kernels of one class and one instruction set. */
 typedef struct {
     int lanes;
@@ -51,6 +59,7 @@ typedef struct {
     void (*forward)(void *run, int part, int parts);
     size_t (*backward_memory)(const dlgru_run *run, int parts);
     void (*backward)(void *run, int part, int parts);
+    void (*adam)(const dlgru_adam *update);
     /* For tests of accuracy: the sigmoid and the hyperbolic tangent of n values. */
     void (*curves)(ptrdiff_t n, const void *x, void *sigmoid, void *tanh);
 } dlgru_kernel;

@@ -2,10 +2,10 @@
 
 Each rule stands here twice.  Usually nothing is traced: then one pass goes over the
 parameter in pieces that stay in the cache, writing into fresh arrays, because at the
-size of a recurrent layer an update is bound by memory.  Inside ``dlfeval``, when the
-parameter, its gradient or a rate is traced (learning to learn), the same formula is
-written in operations, so that the result can be differentiated.  Tests hold the two
-forms together.
+size of a recurrent layer an update is bound by memory; where the compiled extension is there,
+it does Adam in a single pass.  Inside ``dlfeval``, when the parameter, its gradient or a rate
+is traced (learning to learn), the same formula is written in operations, so that the result
+can be differentiated.  Tests hold the forms together.
 
 All constants are Python floats, so single data stay single.  Complex parameters take
 ``abs(g)^2`` for the squared gradient, as the derivative convention suggests, through the
@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from numpy import errstate
+from numpy import errstate, ndarray
 
 from dlgru import backend
 from dlgru.array import Value
 from dlgru.backend import as_colmajor, seal, xp_of
+from dlgru.kernels.extension import native
 from dlgru.ops.classes import astype
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.elementwise import abs, sqrt
@@ -139,6 +140,9 @@ def _raw_adam(
     xp = xp_of(p.data)
     P, G = _flat(p), _flat(g)
     M, V = _flat_or_none(m), _flat_or_none(v)
+    if native is not None and type(P) is ndarray and M is not None and V is not None:
+        new_p, new_m, new_v = native.adam(P, G, M, V, step, beta1, beta2, epsilon)
+        return _value(new_p, p), _value(new_m, p), _value(new_v, p)
     new_p, new_m, new_v, scratch = _fresh(p, 3)
     with errstate(all="ignore"):
         for at in _pieces(p):

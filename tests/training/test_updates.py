@@ -166,6 +166,40 @@ def test_large_arrays_are_updated_to_the_last_element(name: str, size: int) -> N
         assert [float(s[0, at]) for s in states] == [float(s) for s in state]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_compiled_step_of_adam_is_that_of_numpy(
+    dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if steps.native is None:
+        pytest.skip("the compiled extension is not there")
+    random = np.random.default_rng(0)
+    for size in (0, 1, 7, 16, 1000, 40001):
+        p, g, m, v = [dl.dlarray(random.random((size, 1)).astype(dtype)) for _ in range(4)]
+        compiled = dl.adamupdate(p, g, m, v, 3, 0.1, 0.7, 0.9, 1e-4)
+        with monkeypatch.context() as patch:
+            patch.setattr(steps, "native", None)
+            expected = dl.adamupdate(p, g, m, v, 3, 0.1, 0.7, 0.9, 1e-4)
+        for found, wanted in zip(compiled, expected, strict=True):
+            # A product and a sum joined into one rounding, and the constants' roundings.
+            np.testing.assert_allclose(found, wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+def test_the_compiled_step_of_adam_refuses_what_would_be_read_wrongly() -> None:
+    native = steps.native
+    if native is None:
+        pytest.skip("the compiled extension is not there")
+    x = np.ones(6)
+    for bad in (np.ones(5), np.ones(6, np.float32), np.ones(12)[::2], np.ones((6, 1)), [1.0] * 6):
+        with pytest.raises((TypeError, ValueError)):
+            native.adam(x, bad, x, x, 0.1, 0.9, 0.9, 0.1)
+    with pytest.raises(TypeError):
+        native.adam(x, x, x, x, 0.1, 0.9, 0.9)
+    with pytest.raises(TypeError):
+        native.adam(x.astype(int), x, x, x, 0.1, 0.9, 0.9, 0.1)
+    with pytest.raises(TypeError):
+        native.adam(x, x, x, x, 0.1, 0.9, "0.9", 0.1)
+
+
 @each_update
 def test_empty_parameters_stay_empty(name: str) -> None:
     new, states = step(name, dl.zeros(0, 3), dl.zeros(0, 3))
