@@ -57,7 +57,7 @@ def initial_parameters() -> Any:
 def batch(sequences: list[Any], speakers: Any) -> tuple[Any, Any, Any]:
     """Padded sequences ``X[C,T,B]``, their lengths, and one-hot targets ``T[C,B]``."""
     X, mask = dl.padsequences(sequences, 2, nargout=2)
-    lengths = dl.sum(dl.any(mask, 1), 2)
+    lengths = dl.sum(mask[0, :, :], 2)
     T = dl.onehotencode(speakers, 1, "single", ClassNames=list(range(1, CLASSES + 1)))
     return dl.dlarray(dl.single(X), "CTB"), lengths, T
 

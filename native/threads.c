@@ -42,7 +42,7 @@ static struct {
 
 /* Between two calls of a training loop lies some Python.  A worker that is still awake starts
    at once, one that sleeps some microseconds late. */
-enum { SPIN_FOR_WORK = 100000 /* nanoseconds */, SPIN_FOR_WORKERS = 50000 };
+enum { SPIN_FOR_WORK = 1000000 /* nanoseconds */, SPIN_FOR_WORKERS = 50000 };
 
 static void serve(int part) {
     member *me = &team.worker[part];

@@ -1,7 +1,7 @@
 /* Adam's update of one parameter, in one pass over memory.
 
    NumPy needs a dozen passes, and the update of a recurrent layer is bound by memory: at 35,000
-   parameters this takes a seventh of the time.  The loop is left to the compiler's vectoriser:
+   parameters this takes a tenth of the time.  The loop is left to the compiler's vectoriser:
    it has square root and division, which the vector extension lacks. */
 #ifndef DLGRU_UPDATES_H
 #define DLGRU_UPDATES_H
@@ -9,15 +9,13 @@
 #include "run.h"
 #include "vector.h"
 
-static void adam_update(const dlgru_adam *a) {
-    const real *p = a->p, *g = a->g, *m = a->m, *v = a->v;
-    real *restrict new_p = a->new_p, *restrict new_m = a->new_m, *restrict new_v = a->new_v;
-    const real old_m = (real)a->beta1, part_m = (real)(1 - a->beta1);
-    const real old_v = (real)a->beta2, part_v = (real)(1 - a->beta2);
-    const real step = (real)a->step, epsilon = (real)a->epsilon;
-    for (ptrdiff_t i = 0; i < a->count; i++) {
-        const real average = old_m * m[i] + part_m * g[i];
-        const real square = old_v * v[i] + part_v * (g[i] * g[i]);
+/* Parameters, not locals: only of these does GCC 12 believe that they do not overlap. */
+static void adam_pass(ptrdiff_t count, const real *restrict p, const real *restrict g, const real *restrict m,
+                      const real *restrict v, real *restrict new_p, real *restrict new_m, real *restrict new_v,
+                      real beta1, real rest1, real beta2, real rest2, real step, real epsilon) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const real average = beta1 * m[i] + rest1 * g[i];
+        const real square = beta2 * v[i] + rest2 * (g[i] * g[i]);
         new_m[i] = average;
         new_v[i] = square;
 #if REAL_BITS == 32
@@ -26,6 +24,11 @@ static void adam_update(const dlgru_adam *a) {
         new_p[i] = p[i] - step * (average / (__builtin_sqrt(square) + epsilon));
 #endif
     }
+}
+
+static void adam_update(const dlgru_adam *a) {
+    adam_pass(a->count, a->p, a->g, a->m, a->v, a->new_p, a->new_m, a->new_v, (real)a->beta1, (real)(1 - a->beta1),
+              (real)a->beta2, (real)(1 - a->beta2), (real)a->step, (real)a->epsilon);
 }
 
 #endif

@@ -159,6 +159,9 @@ def power(A: Any, B: Any) -> Any:
     <BLANKLINE>
          1     4     9
     """
+    if not hasattr(B, "dtype") and B == 2:  # the usual one, and three times as fast this way
+        base = counted(A)
+        return base * base
     return apply_ufunc("power", A, B)
 
 
