@@ -148,7 +148,7 @@ static void make_workers(int wanted) {
 #if defined(DLGRU_IMPATIENT)
 enum { SLEEPS = 2, LONGEST_REST = 0 };
 #else
-enum { SLEEPS = 4, LONGEST_REST = 800000000 /* nanoseconds */ };
+enum { SLEEPS = 4, LONGEST_REST = 200000000 /* nanoseconds */ };
 #endif
 
 static atomic_llong rests_until;
