@@ -13,7 +13,7 @@
    for the packed weights of H = 1024 as much as a tenth of a call. */
 
 enum { PLACES = 8, HEAD = 64 };
-static const size_t KEPT = (size_t)128 << 20; /* bytes on the shelf at most */
+static const size_t KEPT = (size_t)256 << 20; /* bytes on the shelf at most */
 
 typedef struct {
     size_t bytes; /* after the head */

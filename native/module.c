@@ -115,7 +115,7 @@ static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t cou
     last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
     if (!last) goto done;
     if (mode & SAVE) {
-        gates = made(&a, 1, T * B * H * (run.before ? 3 : 4), 0, 0, &run.gates);
+        gates = made_to_keep(&a, T * B * H * (run.before ? 3 : 4), &run.gates);
         if (!gates) goto done;
     }
     const int set = dlgru_instruction_set();

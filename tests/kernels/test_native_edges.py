@@ -435,3 +435,17 @@ def test_the_plain_engine_takes_over_where_the_native_one_refuses() -> None:
     spec = spec_for(make(3, 2, 4, 5))
     assert choice(spec, None) is native
     assert choice(spec._replace(inner=1), None) is plain
+
+
+def test_reserves_in_kept_memory_are_never_shared() -> None:
+    """Above 1 MiB a reserve lies in memory that later runs use again, but not while it lives."""
+    cases = [make(64, 64, 8, 32, seed=seed) for seed in range(3)]
+    expected = [outputs(case, "gates") for case in cases]
+    outs = [forward(case, "gates") for case in cases]
+    gates = [out.reserve.reserves[0].gates for out in outs]
+    assert all(g.nbytes > 2**20 for g in gates)
+    assert not any(np.shares_memory(g, h) for k, g in enumerate(gates) for h in gates[:k])
+    for case, out, wanted in zip(cases, outs, expected, strict=True):
+        grads = by_name(backward(out, *directions(case), Needs())).values()
+        for a, b in zip([out.y, *out.last, *grads], wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
