@@ -207,7 +207,8 @@ def bytes_of_step(*sizes: Any) -> tuple[int, int]:
 
 
 def memory(rounds: int) -> Iterator[Figure]:
-    lengths = (200, 400, 800)
+    # The native engine keeps reserves of 16 MiB and more for itself, unseen by tracemalloc.
+    lengths = (100, 200, 300)
     for B, C, H in [(32, 12, 100), (8, 4, 32), (1, 16, 64)]:
         for every in (False, True):
             kept, most = zip(*[bytes_of_step(T, B, C, H, every) for T in lengths], strict=True)

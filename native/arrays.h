@@ -75,12 +75,12 @@ static void give_back(PyObject *capsule) {
     dlgru_memory_give_back(PyCapsule_GetPointer(capsule, NULL));
 }
 
-/* A new array of one dimension, which nobody but the engine sees.  A large one lies in memory
-   that is kept for the next call: the page faults of a fresh reserve took as long as a third of
+/* A new array of one dimension, which nobody but the engine sees.  A large one, from 16 MiB, lies in
+   memory that is kept for the next call: the page faults of a fresh reserve took as long as a third of
    a training step at H = 512. */
 static PyObject *made_to_keep(arrays *a, npy_intp count, void **values) {
     const size_t bytes = (size_t)count * (a->type == NPY_DOUBLE ? 8 : 4);
-    if (bytes < (size_t)1 << 20) return made(a, 1, count, 0, 0, values);
+    if (bytes < (size_t)16 << 20) return made(a, 1, count, 0, 0, values);
     void *memory = dlgru_memory_take(bytes);
     if (!memory) return PyErr_NoMemory();
     PyObject *capsule = PyCapsule_New(memory, NULL, give_back);
