@@ -167,3 +167,11 @@ def test_softmax_of_complex_data_does_not_overflow() -> None:
     y = dl.softmax(dl.dlarray([1000 + 1j, 1000 - 1j], "C"))
     e = np.exp(np.array([1j, -1j]))
     np.testing.assert_allclose(bits(y), e / e.sum(), rtol=1e-14)
+
+
+def test_a_complex_exponent_gives_complex_data_also_where_it_is_2() -> None:
+    x = dl.dlarray([1.0, -3.0])
+    np.testing.assert_allclose(np.asarray(x ** (2 + 0j)), [[1.0, 9.0]], atol=1e-14)
+    assert np.asarray(x ** (2 + 0j)).dtype == np.complex128
+    assert np.asarray(x**2).dtype == np.float64
+    np.testing.assert_array_equal(np.asarray(x**2), [[1.0, 9.0]])

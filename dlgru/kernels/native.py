@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.backend import RawArray, double, single
-from dlgru.errors import DlgruValueError
+from dlgru.backend import RawArray
 from dlgru.kernels import extension
+from dlgru.kernels.modes import GRU_MODES, Modes, refusal, spent_reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "native"
@@ -31,35 +31,13 @@ def accepts(spec: Spec) -> bool | str:
     """Return True, or the reason why this spec is not one for this engine."""
     if not PRESENT:
         return f"this installation lacks it: {extension.absence}"
-    for field, allowed in _ALLOWED.items():
-        value = getattr(spec, field)
-        if value not in allowed:
-            return f"{field}={value!r} is not one of {', '.join(map(repr, allowed))}"
-    if spec.reset == "before" and spec.bias == 6:
-        return "a recurrent bias (bias=6) has no meaning with reset='before'"
-    return True
+    return refusal(spec, _MODES) or True
 
 
-_ALLOWED: dict[str, tuple[Any, ...]] = {
-    "dtype": (single, double),
-    "device": ("cpu",),
-    "cell": ("gru",),
-    "rows_w": ("rzn",),
-    "rows_r": ("rzn",),
-    "reset": ("after", "before"),
-    "gate": ("sigmoid", "hard-sigmoid"),
-    "act": ("tanh", "softsign", "relu"),
-    "bias": (0, 3, 6),
-    "direction": ("forward", "backward"),
-    "inner": (0,),
-    "hmask": (0,),
-    "nmask": (0,),
-    "zmask": (0,),
-    "traces": (False,),
-    "save": ("none", "gates", "y"),
-    "truncate": (0,),
-    "precision": ("strict",),
-}
+_MODES: Modes = {**GRU_MODES, "device": ("cpu",), "inner": (0,)}
+# In the order of their numbers in native/run.h.
+_GATES = ("sigmoid", "hard-sigmoid")
+_ACTIVATIONS = ("tanh", "softsign", "relu")
 
 
 def cost(spec: Spec) -> float:
@@ -101,8 +79,8 @@ def _mode(spec: Spec) -> int:
     return (
         1 * (spec.reset == "before")
         + 2 * (spec.direction == "backward")
-        + 4 * _ALLOWED["gate"].index(spec.gate)
-        + 8 * _ALLOWED["act"].index(spec.act)
+        + 4 * _GATES.index(spec.gate)
+        + 8 * _ACTIVATIONS.index(spec.act)
         + 32 * (spec.save == "gates")
     )
 
@@ -135,12 +113,7 @@ def backward(
 ) -> Grads:
     """Run a GRU back over a sequence: gradients of what `needs` names."""
     if reserve.spent:
-        raise DlgruValueError(
-            "The reserve of this run is spent",
-            identifier="dlgru:kernels:spentReserve",
-            function="backward",
-            fix="keep it with keep=True in the first backward run",
-        )
+        raise spent_reserve()
     wanted = sum(1 << k for k, need in enumerate(needs[:5]) if need)
     dx, dh0, dW, dR, db = _native.backward(
         *reserve.inputs,

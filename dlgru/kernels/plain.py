@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from dlgru.backend import RawArray, colmajor, double, single, xp_of
-from dlgru.errors import DlgruValueError
+from dlgru.kernels.modes import GRU_MODES, refusal, spent_reserve
 from dlgru.kernels.plain_blocks import (
     Ended,
     Inputs,
@@ -60,7 +60,7 @@ from dlgru.kernels.plain_steps import (
     hold,
 )
 from dlgru.kernels.plain_sums import Sums
-from dlgru.kernels.pointwise import ACTIVATIONS, GATES, pointwise
+from dlgru.kernels.pointwise import pointwise
 from dlgru.kernels.scratch import Scratch, give_back, take
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
@@ -69,34 +69,7 @@ NAME = "plain"
 
 def accepts(spec: Spec) -> bool | str:
     """Return True, or the reason why this spec is not one for this engine."""
-    for field, allowed in _ALLOWED.items():
-        value = getattr(spec, field)
-        if value not in allowed:
-            return f"{field}={value!r} is not one of {', '.join(map(repr, allowed))}"
-    if spec.reset == "before" and spec.bias == 6:
-        return "a recurrent bias (bias=6) has no meaning with reset='before'"
-    return True
-
-
-_ALLOWED: dict[str, tuple[Any, ...]] = {
-    "dtype": (single, double),
-    "cell": ("gru",),
-    "rows_w": ("rzn",),
-    "rows_r": ("rzn",),
-    "reset": ("after", "before"),
-    "gate": tuple(GATES),
-    "act": tuple(ACTIVATIONS),
-    "bias": (0, 3, 6),
-    "direction": ("forward", "backward"),
-    "inner": (0, 1, 2),
-    "hmask": (0,),
-    "nmask": (0,),
-    "zmask": (0,),
-    "traces": (False,),
-    "save": ("none", "gates", "y"),
-    "truncate": (0,),
-    "precision": ("strict",),
-}
+    return refusal(spec, GRU_MODES) or True
 
 
 def cost(spec: Spec) -> float:
@@ -241,12 +214,7 @@ def backward(
     """Run a GRU back over a sequence: gradients of what `needs` names."""
     spec, xp = reserve.spec, xp_of(reserve.x)
     if reserve.spent:
-        raise DlgruValueError(
-            "The reserve of this run is spent",
-            identifier="dlgru:kernels:spentReserve",
-            function="backward",
-            fix="keep it with keep=True in the first backward run",
-        )
+        raise spent_reserve()
     T, B, H, count = spec.T, spec.B, spec.H, gate_count(spec)
     scratch = take(("backward", spec), xp, spec.dtype)
     f = scratch.once("pointwise", pointwise, xp, spec.dtype, spec.gate, spec.act)

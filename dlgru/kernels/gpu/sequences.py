@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from dlgru.backend import RawArray, as_colmajor, colmajor
-from dlgru.errors import DlgruValueError
 from dlgru.kernels.gpu.arguments import ACTIVATIONS, GATES, STEP, column_step, filled, in_columns
 from dlgru.kernels.gpu.runtime import Launch, Runtime
 from dlgru.kernels.gpu.tilings import REALS
+from dlgru.kernels.modes import spent_reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Spec
 
 STEP_THREADS = 256
@@ -47,12 +47,7 @@ class Reserve:
     def check(self) -> None:
         """Raise if the run is spent."""
         if self.spent:
-            raise DlgruValueError(
-                "The reserve of this run is spent",
-                identifier="dlgru:kernels:spentReserve",
-                function="backward",
-                fix="keep it with keep=True in the first backward run",
-            )
+            raise spent_reserve()
 
 
 def planes(spec: Spec) -> int:
