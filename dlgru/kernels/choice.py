@@ -27,6 +27,7 @@ from dlgru.backend import RawArray, double, single
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.kernels import extension, native, plain
 from dlgru.kernels.gpu import cluster, cudnn, graph, group
+from dlgru.kernels.gpu.costs import architectures_tried
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 
@@ -67,17 +68,20 @@ class Engine(Protocol):
 
 # A faster engine is a file in this folder and a row here.
 _ON_CPU: tuple[Engine, ...] = (native, plain) if native.PRESENT else (plain,)
-ENGINES: tuple[Engine, ...] = (cluster, group, cudnn, graph, *_ON_CPU)
-
-GPU_ENGINES = (
-    "the GPU engines (cluster, group, cudnn, graph) have never run on a GPU: "
-    'they serve CuPy arrays on request only, by use_engine("cluster")'
-)
+_ON_GPU: tuple[Engine, ...] = (cluster, group, cudnn, graph)
+ENGINES: tuple[Engine, ...] = (*_ON_GPU, *_ON_CPU)
 
 
 def about_engines() -> str:
     """Return what is to be said about the engines of this installation, in lines."""
-    return f"{extension.describe()}\n{GPU_ENGINES}"
+    names = ", ".join(engine.NAME for engine in _ON_GPU)
+    where = ", ".join(f"sm_{arch}" for arch in architectures_tried())
+    tried = f"have run on {where} only" if where else "have never run on a GPU"
+    return (
+        f"{extension.describe()}\n"
+        f"the GPU engines ({names}) {tried}: elsewhere they serve CuPy arrays on request only, "
+        f'by use_engine("{_ON_GPU[0].NAME}")'
+    )
 
 
 # -- the choice ------------------------------------------------------------------------

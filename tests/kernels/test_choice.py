@@ -15,6 +15,7 @@ import dlgru.kernels
 from dlgru.backend import double, single
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.kernels import choice, extension, plain
+from dlgru.kernels.gpu import costs
 from dlgru.kernels.interface import choose, use_engine, why
 from dlgru.kernels.spec import Spec
 
@@ -214,6 +215,20 @@ def test_why_lists_the_engines_and_says_that_none_has_run_on_a_gpu() -> None:
         assert ", double: plain" in why(SPEC, dtype=double)
         assert ": no engine" in why(SPEC, traces=True)
         assert ": plain" in why(SPEC, direction="bidirectional")
+
+
+def test_why_names_the_architectures_on_which_kernels_have_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(costs, "_file", lambda: {"default": {"measured": False}, "90": {}})
+    assert "have never run on a GPU" in why()
+    measured = {"default": {"measured": False}, "80": {"measured": True}, "90": {}}
+    monkeypatch.setattr(costs, "_file", lambda: measured)
+    costs.rates.cache_clear()
+    try:
+        assert "have run on sm_80 only: elsewhere" in why()
+    finally:
+        costs.rates.cache_clear()
 
 
 def test_why_says_that_the_compiled_engine_is_absent_and_how_to_mend_it(

@@ -34,6 +34,11 @@ def tried(spec: Spec) -> bool:
     return not isinstance(device, str) and bool(rates(device.arch)["measured"])
 
 
+def architectures_tried() -> list[int]:
+    """Return the architectures on which kernels have run."""
+    return [int(arch) for arch in _file() if arch.isdigit() and rates(int(arch))["measured"]]
+
+
 def _class_rate(known: dict[str, Any], spec: Spec) -> float:
     """Return the floating-point operations that a large product does in a microsecond."""
     kind = "double" if spec.dtype == double else spec.precision
