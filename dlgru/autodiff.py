@@ -85,7 +85,12 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
     tape = Tape(depth=len(tapes) + 1)
     tapes.append(tape)
     try:
-        traced = [tree_map(lambda leaf: _trace(leaf, tape), arg) for arg in args]
+        traced = [
+            _trace(arg, tape)
+            if type(arg) is DLArray
+            else tree_map(lambda leaf: _trace(leaf, tape), arg)
+            for arg in args
+        ]
         result = call_with_nargout(fun, nargout, *traced)
         return _untrace(result)
     finally:
@@ -182,10 +187,11 @@ def dlgradient(
         )
     wanted: dict[int, Value] = {}
     for k, tree in enumerate(x):
-        for leaf in leaves(tree):
-            _check_variable(leaf, f"x{k + 1}", tape, AllowComplex)
+        for leaf in (tree,) if type(tree) is DLArray else leaves(tree):
+            _check_variable(leaf, k, tape, AllowComplex)
             if type(leaf) is DLArray:
-                wanted[leaf.value.id] = leaf.value
+                value = leaf.value
+                wanted[value.id] = value
     with memory_of("dlgradient"):
         gradients = _gradients(
             tape,
@@ -198,7 +204,7 @@ def dlgradient(
     def gradient_of(leaf: Any) -> Any:
         return wrap(gradients[leaf.value.id], leaf._labels) if type(leaf) is DLArray else leaf
 
-    results = tuple([tree_map(gradient_of, tree) for tree in x])
+    results = tuple([gradient_of(t) if type(t) is DLArray else tree_map(gradient_of, t) for t in x])
     return results[0] if len(results) == 1 else results
 
 
@@ -207,7 +213,7 @@ def _gradients(
 ) -> dict[int, Value]:
     """Gradient Values by id of the variable, on the tape."""
     entries = tape.recorded
-    seed = Value(backend.xp_of(y.data).ones_like(y.data))
+    seed = _seed(y)
     tape.retain = retain
     if not record:
         tape.entries = None
@@ -219,7 +225,10 @@ def _gradients(
     made, out = [], {}
     for i, x in wanted.items():
         g = pulled.get(i)
-        g = _zeros_like(x) if g is None else _in_class_of(x, g)
+        if g is None:
+            g = _zeros_like(x)
+        elif g.data.dtype != x.data.dtype:
+            g = _in_class_of(x, g)
         if record and not g.traced:
             # A constant gradient is still a traced variable, with derivative zero.
             g = Value(g.data, tape, next_id())
@@ -247,7 +256,7 @@ class GradientPull:
     ) -> dict[int, Any]:
         """Gradients by id, for every id the backward pass read."""
         recorded = tape.recorded[: self.count]
-        seed = Value(backend.xp_of(self.y.data).ones_like(self.y.data))
+        seed = _seed(self.y)
         recording = tape.entries is not None
         if not recording:
             tape.entries = []
@@ -268,6 +277,13 @@ class GradientPull:
             touched.update(read)
         touched.discard(0)
         return pull_back(tape, region, seeds, touched)
+
+
+def _seed(y: Value) -> Value:
+    """The derivative of y with respect to itself."""
+    one = backend.colmajor(backend.xp_of(y.data), y.data.shape, y.data.dtype)
+    one[...] = 1
+    return Value(one)
 
 
 def _zeros_like(x: Value) -> Value:
@@ -317,13 +333,13 @@ def _check_scalar(y: Any) -> Tape:
     return tape
 
 
-def _check_variable(leaf: Any, name: str, tape: Tape, allow_complex: bool) -> None:
+def _check_variable(leaf: Any, k: int, tape: Tape, allow_complex: bool) -> None:
     if type(leaf) is not DLArray:
         if isinstance(leaf, str | bytes) or leaf is None:
             return
         came = f"a {type(leaf).__name__}"
         fix = "pass it to dlfeval as a dlarray, so that it is traced"
-    elif leaf.value.tape is not tape or not leaf.value.id:
+    elif (value := leaf.value).tape is not tape or not value.id:
         came = "untraced" if not leaf.value.traced else "traced by another dlfeval"
         fix = "pass it to the function as an argument of dlfeval; arrays made inside are constants"
     elif not allow_complex and leaf.dtype in backend.REAL_OF:
@@ -333,7 +349,7 @@ def _check_variable(leaf: Any, name: str, tape: Tape, allow_complex: bool) -> No
     raise DlgruTypeError(
         identifier="dlgru:dlgradient:variable",
         function="dlgradient",
-        argument=name,
+        argument=f"x{k + 1}",
         came=came,
         expected="a traced dlarray",
         fix=fix,

@@ -9,7 +9,6 @@ one kind of error everywhere.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
@@ -40,15 +39,11 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
 def _bound(function: Callable[P, R], binder: Binder) -> Callable[P, R]:
     exact: Any = function
-    least, most = binder.required, sys.maxsize if binder.variadic else len(binder.positional)
-    if binder.pairs and binder.options:
-        most = least  # what follows may be the name of an option
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         result: R
-        # Most calls need no work, and should not pay for the others.
-        if not kwargs and least <= len(args) <= most and not binder.rules:
+        if not kwargs and binder.fits(args):
             result = exact(*args)
         else:
             positional, named = binder(args, kwargs)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from numpy import errstate
-
 from dlgru.array import Value, recording_tape
 from dlgru.tape import Tape, next_id, pull_back
 
@@ -41,8 +39,7 @@ def apply_fused(body: Callable[..., Any], fused: Fused) -> Callable[..., Any]:
         if not fused.accepts(inputs, options):
             return body(*inputs, **options)
         tape = recording_tape(inputs)
-        with errstate(all="ignore"):
-            raw, saved = fused.forward(inputs, options, save=tape is not None)
+        raw, saved = fused.forward(inputs, options, save=tape is not None)
         if tape is None:
             return tuple([Value(d) for d in raw])
         outs = tuple([Value(d, tape, next_id()) for d in raw])
@@ -76,17 +73,16 @@ class FusedPull:
         """Gradients of the inputs from those of the outputs."""
         if tape.entries is not None:
             return self._replay(gradients, needs, tape)
-        fused = self.fused
-        with errstate(all="ignore"):
-            saved, self.saved = self.saved, None
-            if saved is None:
-                # An earlier dlgradient without RetainData let it go.
-                _, saved = fused.forward(self.inputs, self.options, save=True)
-            if tape.retain:
-                self.saved = saved
-            raw = fused.backward(
-                saved, [None if g is None else g.data for g in gradients], needs, tape.retain
-            )
+        fused, retain = self.fused, tape.retain
+        saved, self.saved = self.saved, None
+        if saved is None:
+            # An earlier dlgradient without RetainData let it go.
+            _, saved = fused.forward(self.inputs, self.options, save=True)
+        if retain:
+            self.saved = saved
+        raw = fused.backward(
+            saved, [None if g is None else g.data for g in gradients], needs, retain
+        )
         return [None if g is None else Value(g) for g in raw]
 
     def _replay(

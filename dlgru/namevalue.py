@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -116,6 +117,8 @@ class Binder:
         self.required = sum(p.default is p.empty for p in positional)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self._most = sys.maxsize if self.variadic else len(self.positional)
+        self._names_options = pairs and bool(self.options)
         self._exact = frozenset(self.options) | frozenset(self.positional)
 
     def __call__(
@@ -182,6 +185,22 @@ class Binder:
                     if hasattr(extra, "check"):
                         rules[name] = extra
         return rules
+
+    def fits(self, args: tuple[Any, ...]) -> bool:
+        """True if a call with these arguments alone needs no work, as most do not."""
+        required = self.required
+        if len(args) < required or len(args) > self._most or self._checks_positional:
+            return False
+        if self._names_options:
+            for arg in args[required:]:
+                if isinstance(arg, str):
+                    return False
+        return True
+
+    @cached_property
+    def _checks_positional(self) -> bool:
+        """True if an argument that is no option has a rule."""
+        return any(name in self.rules for name in self.positional)
 
     def _pairs(self, rest: tuple[Any, ...]) -> dict[str, Any]:
         named: dict[str, Any] = {}

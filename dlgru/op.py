@@ -87,7 +87,7 @@ class Operation:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call from outside, in any spelling."""
-        if kwargs or len(args) != self._required:
+        if kwargs or not (len(args) == self._required or self._binder.fits(args)):
             args, kwargs = self._binder(args, kwargs)
         try:
             return self._door(*args, **kwargs)

@@ -115,7 +115,8 @@ static void slopes_of_step(const dlgru_run *run, const backward_memory *m, ptrdi
     const range places = places_of(run, p, parts), panels = panels_in(run, groups_for(run, p, parts));
     const ptrdiff_t H = run->H, n = running(run, places, t);
     const real *dy_rows[AT_ONCE];
-    slope_operands o = {.next_carry = w->padded, .H = H};
+    slope_operands o = {
+        .next_carry = w->padded, .H = H, .unit = panels.first * LANES, .end = smaller(H, panels.end * LANES)};
     const slope_function slopes = second         ? sloping_opened[run->gate]
                                   : run->before ? sloping_before[run->gate][run->act]
                                                 : sloping_after[run->gate][run->act];
@@ -130,11 +131,7 @@ static void slopes_of_step(const dlgru_run *run, const backward_memory *m, ptrdi
             o.d_opened = w->d_opened + place * w->padded;
             o.opened = c->opened_rows + row;
         }
-        for (ptrdiff_t q = panels.first; q < panels.end; q++) {
-            o.unit = q * LANES;
-            o.lanes = smaller(LANES, H - o.unit);
-            slopes((int)some, &o);
-        }
+        slopes((int)some, &o);
     }
 }
 

@@ -79,36 +79,38 @@ INLINE range group_around(const forward_weights *w, ptrdiff_t p, ptrdiff_t panel
     return (range){first, smaller(first + w->abreast, panels)};
 }
 
-/* Packs the panels of a range. */
+static void sum_biases(const dlgru_run *run, const forward_weights *w, ptrdiff_t p) {
+    const ptrdiff_t H = run->H, unit = p * LANES, n = smaller(LANES, H - unit);
+    real *bias = w->bias + p * 3 * LANES, *hidden = w->bias_hidden + p * LANES;
+    for (ptrdiff_t i = 0; i < LANES; i++) {
+        for (int g = 0; g < 3; g++) {
+            const ptrdiff_t k = g * H + unit + i;
+            real b = i < n && run->biases ? bias_at(run, k) : 0;
+            if (i < n && run->biases == 6 && g < 2) b += bias_at(run, 3 * H + k);
+            bias[g * LANES + i] = b;
+        }
+        hidden[i] = i < n && run->biases == 6 ? bias_at(run, 5 * H + unit + i) : 0;
+    }
+}
+
+/* Packs the panels of a range: all, or, where weights are read in place, the one that is not full. */
 static void pack_weights(const dlgru_run *run, const forward_weights *w, range units) {
-    const ptrdiff_t H = run->H, C = run->C;
-    for (ptrdiff_t p = units.first; p < units.end; p++) {
-        const ptrdiff_t unit = p * LANES, n = smaller(LANES, H - unit);
-        if (w->packed || n < LANES) {
-            const ptrdiff_t q = w->packed ? p : 0;
-            const ptrdiff_t step = w->gates * LANES;
-            pack_panel(C, H, 3, unit, run->W.data, run->W.next, w->W + q * C * 3 * LANES, 3 * LANES);
-            if (w->abreast > 1) {
-                const range g = group_around(w, q, panels_of(H));
-                pack_panel(H, H, 3, unit, run->R.data, run->R.next,
-                           w->R + g.first * H * step + (q - g.first) * step, (g.end - g.first) * step);
-            } else {
-                pack_panel(H, H, w->gates, unit, run->R.data, run->R.next, w->R + q * H * step, step);
-            }
-            if (run->before)
-                pack_panel(H, H, 1, unit, (const real *)run->R.data + 2 * H, run->R.next,
-                           w->R_n + q * H * LANES, LANES);
+    const ptrdiff_t H = run->H, C = run->C, step = w->gates * LANES;
+    for (ptrdiff_t p = units.first; p < units.end; p++) sum_biases(run, w, p);
+    ptrdiff_t p = w->packed ? units.first : larger(units.first, H / LANES);
+    for (ptrdiff_t end; p < units.end; p = end) {
+        panel_place of_W[PACKED_TOGETHER], of_R[PACKED_TOGETHER], of_R_n[PACKED_TOGETHER];
+        end = smaller(p + PACKED_TOGETHER, units.end);
+        for (ptrdiff_t i = p; i < end; i++) {
+            const ptrdiff_t q = w->packed ? i : 0;
+            const range side = group_around(w, q, panels_of(H)); /* one panel, unless they lie abreast */
+            of_W[i - p] = (panel_place){w->W + q * C * 3 * LANES, 3 * LANES};
+            of_R[i - p] = (panel_place){w->R + side.first * H * step + (q - side.first) * step, (side.end - side.first) * step};
+            if (run->before) of_R_n[i - p] = (panel_place){w->R_n + q * H * LANES, LANES};
         }
-        real *bias = w->bias + p * 3 * LANES, *hidden = w->bias_hidden + p * LANES;
-        for (ptrdiff_t i = 0; i < LANES; i++) {
-            for (int g = 0; g < 3; g++) {
-                const ptrdiff_t k = g * H + unit + i;
-                real b = i < n && run->biases ? bias_at(run, k) : 0;
-                if (i < n && run->biases == 6 && g < 2) b += bias_at(run, 3 * H + k);
-                bias[g * LANES + i] = b;
-            }
-            hidden[i] = i < n && run->biases == 6 ? bias_at(run, 5 * H + unit + i) : 0;
-        }
+        pack_panels(C, H, 3, p, end, run->W.data, run->W.next, of_W);
+        pack_panels(H, H, w->gates, p, end, run->R.data, run->R.next, of_R);
+        if (run->before) pack_panels(H, H, 1, p, end, (const real *)run->R.data + 2 * H, run->R.next, of_R_n);
     }
 }
 

@@ -77,68 +77,61 @@ typedef struct {
     const real *const *saved, *const *from, *const *dy; /* dy NULL: zeros */
     real *carry;                                        /* dL/dh of the row's later steps */
     ptrdiff_t next_carry;
-    real *const *d; /* gradients of the gates, blocks of H */
-    ptrdiff_t H, unit, lanes;
-    const real *d_opened; /* before: dL/d(r∘h), rows as those of `carry` */
+    real *const *d;           /* gradients of the gates, blocks of H */
+    ptrdiff_t H, unit, end;   /* units unit … end-1 of each row */
+    const real *d_opened;     /* before: dL/d(r∘h), rows as those of `carry` */
     real *const *opened;
 } slope_operands;
 
-typedef void (*slope_function)(int count, const slope_operands *o);
+typedef void (*slope_function)(int rows, const slope_operands *o);
 
 /* Gradients of R·h of the candidate, r, z and n, and z's part of dL/dh of the step before. */
-INLINE void slopes_after(const int gate, const int act, const ptrdiff_t lanes, int count, const slope_operands *o) {
-    const ptrdiff_t at = o->unit, H = o->H;
-    for (int i = 0; i < count; i++) {
-        const real *saved = o->saved[i] + 4 * at;
-        const vec r = load_up_to(saved, lanes), z = load_up_to(saved + lanes, lanes);
-        const vec n = load_up_to(saved + 2 * lanes, lanes), hidden = load_up_to(saved + 3 * lanes, lanes);
-        const vec h = load_up_to(o->from[i] + at, lanes);
-        real *carry = o->carry + i * o->next_carry + at, *d = o->d[i] + at;
-        vec dh = load(carry);
-        if (o->dy) dh += load_up_to(o->dy[i] + at, lanes);
-        const vec dz = dh * (h - n) * gate_slope(gate, z);
-        const vec dn = dh * (1 - z) * act_slope(act, n);
-        const vec dr = dn * hidden * gate_slope(gate, r);
-        store_up_to(d, dn * r, lanes);
-        store_up_to(d + H, dr, lanes);
-        store_up_to(d + 2 * H, dz, lanes);
-        store_up_to(d + 3 * H, dn, lanes);
-        store(carry, dh * z);
-    }
+INLINE void slopes_after(const int gate, const int act, const ptrdiff_t lanes, ptrdiff_t at, int i, const slope_operands *o) {
+    const ptrdiff_t H = o->H;
+    const real *saved = o->saved[i] + 4 * at;
+    const vec r = load_up_to(saved, lanes), z = load_up_to(saved + lanes, lanes);
+    const vec n = load_up_to(saved + 2 * lanes, lanes), hidden = load_up_to(saved + 3 * lanes, lanes);
+    const vec h = load_up_to(o->from[i] + at, lanes);
+    real *carry = o->carry + i * o->next_carry + at, *d = o->d[i] + at;
+    vec dh = load(carry);
+    if (o->dy) dh += load_up_to(o->dy[i] + at, lanes);
+    const vec dz = dh * (h - n) * gate_slope(gate, z);
+    const vec dn = dh * (1 - z) * act_slope(act, n);
+    const vec dr = dn * hidden * gate_slope(gate, r);
+    store_up_to(d, dn * r, lanes);
+    store_up_to(d + H, dr, lanes);
+    store_up_to(d + 2 * H, dz, lanes);
+    store_up_to(d + 3 * H, dn, lanes);
+    store(carry, dh * z);
 }
 
 /* With the reset gate before the product: gradients of z and n … */
-INLINE void slopes_before(const int gate, const int act, const ptrdiff_t lanes, int count, const slope_operands *o) {
-    const ptrdiff_t at = o->unit, H = o->H;
-    for (int i = 0; i < count; i++) {
-        const real *saved = o->saved[i] + 3 * at;
-        const vec z = load_up_to(saved + lanes, lanes), n = load_up_to(saved + 2 * lanes, lanes);
-        const vec h = load_up_to(o->from[i] + at, lanes);
-        real *carry = o->carry + i * o->next_carry + at, *d = o->d[i] + at;
-        vec dh = load(carry);
-        if (o->dy) dh += load_up_to(o->dy[i] + at, lanes);
-        store_up_to(d + H, dh * (h - n) * gate_slope(gate, z), lanes);
-        store_up_to(d + 2 * H, dh * (1 - z) * act_slope(act, n), lanes);
-        store(carry, dh * z);
-    }
+INLINE void slopes_before(const int gate, const int act, const ptrdiff_t lanes, ptrdiff_t at, int i, const slope_operands *o) {
+    const ptrdiff_t H = o->H;
+    const real *saved = o->saved[i] + 3 * at;
+    const vec z = load_up_to(saved + lanes, lanes), n = load_up_to(saved + 2 * lanes, lanes);
+    const vec h = load_up_to(o->from[i] + at, lanes);
+    real *carry = o->carry + i * o->next_carry + at, *d = o->d[i] + at;
+    vec dh = load(carry);
+    if (o->dy) dh += load_up_to(o->dy[i] + at, lanes);
+    store_up_to(d + H, dh * (h - n) * gate_slope(gate, z), lanes);
+    store_up_to(d + 2 * H, dh * (1 - z) * act_slope(act, n), lanes);
+    store(carry, dh * z);
 }
 
 /* … and from dL/d(r∘h), which the transposed product has given, that of r, and r∘h again. */
-INLINE void slopes_opened(const int gate, const ptrdiff_t lanes, int count, const slope_operands *o) {
-    const ptrdiff_t at = o->unit;
-    for (int i = 0; i < count; i++) {
-        const vec r = load_up_to(o->saved[i] + 3 * at, lanes), h = load_up_to(o->from[i] + at, lanes);
-        const vec d_opened = load(o->d_opened + i * o->next_carry + at);
-        real *carry = o->carry + i * o->next_carry + at;
-        store_up_to(o->d[i] + at, d_opened * h * gate_slope(gate, r), lanes);
-        store_up_to(o->opened[i] + at, r * h, lanes);
-        store(carry, load(carry) + d_opened * r);
-    }
+INLINE void slopes_opened(const int gate, const ptrdiff_t lanes, ptrdiff_t at, int i, const slope_operands *o) {
+    const vec r = load_up_to(o->saved[i] + 3 * at, lanes), h = load_up_to(o->from[i] + at, lanes);
+    const vec d_opened = load(o->d_opened + i * o->next_carry + at);
+    real *carry = o->carry + i * o->next_carry + at;
+    store_up_to(o->d[i] + at, d_opened * h * gate_slope(gate, r), lanes);
+    store_up_to(o->opened[i] + at, r * h, lanes);
+    store(carry, load(carry) + d_opened * r);
 }
 
 /* A whole panel is compiled apart, so that only the last one asks how many lanes it has. */
-#define POINTWISE(kind, name, body)                             \
-    APART void NAME(name)(int n, const kind##_operands *o) {    \
+#define POINTWISE(name, body)                                   \
+    APART void NAME(name)(int n, const gate_operands *o) {      \
         if (o->lanes == LANES) {                                \
             const ptrdiff_t lanes = LANES;                      \
             body;                                               \
@@ -147,15 +140,27 @@ INLINE void slopes_opened(const int gate, const ptrdiff_t lanes, int count, cons
             body;                                               \
         }                                                       \
     }
+/* Row after row, so that what was saved is read in the order in which it lies. */
+#define ROWWISE(name, body)                                                                  \
+    APART void NAME(name)(int rows, const slope_operands *o) {                               \
+        for (int i = 0; i < rows; i++) {                                                     \
+            ptrdiff_t at = o->unit;                                                          \
+            for (const ptrdiff_t lanes = LANES; at + LANES <= o->end; at += LANES) { body; } \
+            if (at < o->end) {                                                               \
+                const ptrdiff_t lanes = o->end - at;                                         \
+                body;                                                                        \
+            }                                                                                \
+        }                                                                                    \
+    }
 #define OF_BOTH(G, A)                                                                  \
-    POINTWISE(gate, close_after_##G##_##A, close_after(G, A, lanes, n, o))        \
-    POINTWISE(slope, slopes_after_##G##_##A, slopes_after(G, A, lanes, n, o))     \
-    POINTWISE(slope, slopes_before_##G##_##A, slopes_before(G, A, lanes, n, o))
+    POINTWISE(close_after_##G##_##A, close_after(G, A, lanes, n, o))        \
+    ROWWISE(slopes_after_##G##_##A, slopes_after(G, A, lanes, at, i, o))          \
+    ROWWISE(slopes_before_##G##_##A, slopes_before(G, A, lanes, at, i, o))
 #define OF_GATE(G)                                                          \
-    POINTWISE(gate, open_before_##G, open_before(G, lanes, n, o))        \
-    POINTWISE(slope, slopes_opened_##G, slopes_opened(G, lanes, n, o))   \
+    POINTWISE(open_before_##G, open_before(G, lanes, n, o))        \
+    ROWWISE(slopes_opened_##G, slopes_opened(G, lanes, at, i, o))        \
     OF_BOTH(G, TANH) OF_BOTH(G, SOFTSIGN) OF_BOTH(G, RELU)
-#define OF_ACT(A) POINTWISE(gate, close_before_##A, close_before(A, lanes, n, o))
+#define OF_ACT(A) POINTWISE(close_before_##A, close_before(A, lanes, n, o))
 OF_GATE(SIGMOID)
 OF_GATE(HARD_SIGMOID)
 OF_ACT(TANH)

@@ -9,14 +9,30 @@
 
 INLINE ptrdiff_t panels_of(ptrdiff_t units) { return (units + LANES - 1) / LANES; }
 
-/* Units `unit` … of `gates` blocks of H rows, from the columns of a [blocks·H,K] matrix.  From
-   one k to the next it is `step` numbers. */
-static void pack_panel(ptrdiff_t K, ptrdiff_t H, int gates, ptrdiff_t unit, const real *from,
-                       ptrdiff_t next, real *to, ptrdiff_t step) {
-    const ptrdiff_t n = smaller(LANES, H - unit);
+/* Panels that are packed together: a column of W or R is then read four cache lines at a time.  One
+   line at a time, each on another page of memory, took twice as long. */
+enum { PACKED_TOGETHER = 4 };
+
+/* Where a panel goes, and how far it is from one k to the next. */
+typedef struct {
+    real *to;
+    ptrdiff_t step;
+} panel_place;
+
+/* Panels first … end-1, at most PACKED_TOGETHER, of `gates` blocks of H rows, from the columns of
+   a [blocks·H,K] matrix. */
+static void pack_panels(ptrdiff_t K, ptrdiff_t H, int gates, ptrdiff_t first, ptrdiff_t end, const real *from,
+                        ptrdiff_t next, const panel_place *places) {
+    const ptrdiff_t full = smaller(end, H / LANES);
     for (ptrdiff_t k = 0; k < K; k++)
-        for (int g = 0; g < gates; g++)
-            store(to + k * step + g * LANES, load_up_to(from + k * next + g * H + unit, n));
+        for (int g = 0; g < gates; g++) {
+            const real *column = from + k * next + g * H;
+            for (ptrdiff_t p = first; p < full; p++)
+                store(places[p - first].to + k * places[p - first].step + g * LANES, load(column + p * LANES));
+            if (full < end)
+                store(places[full - first].to + k * places[full - first].step + g * LANES,
+                      load_part(column + full * LANES, H - full * LANES));
+        }
 }
 
 /* Groups of up to `most` vectors of columns, as even as possible: with seven vectors 3+2+2.

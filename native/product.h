@@ -54,6 +54,13 @@ static void put(const gradient *g, ptrdiff_t unit, ptrdiff_t column, const real 
     }
 }
 
+/* Asks for the sums of a tile while the one before is formed: they were last touched a whole pass
+   ago.  Without this the products of H = 512 and 1024 took a tenth more time. */
+INLINE void fetch(const real *sums, ptrdiff_t next, ptrdiff_t rows, ptrdiff_t vectors) {
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t v = 0; v < vectors; v++) __builtin_prefetch(sums + i * next + v * LANES, 1, 3);
+}
+
 static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end, real *packed) {
     _Alignas(64) static const real zeros[3 * LANES];
     _Alignas(64) real sums[ROWS * 3 * LANES];
@@ -85,6 +92,7 @@ static void add_gradient(const gradient *g, ptrdiff_t rows, ptrdiff_t first, ptr
                 o.init_last = o.init + (V - 1) * LANES;
                 o.out = whole ? to : sums;
                 o.next_out = whole ? g->next_to : 3 * LANES;
+                if (whole && block + 1 < end) fetch(to + ROWS * g->next_to, g->next_to, smaller(ROWS, g->units - unit - ROWS), V);
                 run_tile(PANEL, m, (int)V, K, &o);
                 for (ptrdiff_t i = 0; !whole && i < m; i++)
                     for (ptrdiff_t v = 0; v < V; v++) put(g, unit + i, column + v * LANES, sums + (i * 3 + v) * LANES, add);

@@ -20,6 +20,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from numpy import errstate
+
 from dlgru.backend import RawArray, as_colmajor, colmajor, xp_of
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.kernels.choice import ENGINES as ENGINES
@@ -198,11 +200,16 @@ def run_backward(
             W=None if grads.W is None else _zeros(xp, plan.W, spec.dtype),
         )
     if expanded and grads.state is not None:
-        sums = [_fresh(xp, d.sum(1, keepdims=True), (len(d), 1)) for d in grads.state]
-        grads = grads._replace(state=tuple(sums))
+        grads = grads._replace(state=_over_observations(xp, grads.state))
     return grads
 
 
+@errstate(all="ignore")
+def _over_observations(xp: Any, state: State) -> State:
+    return tuple([_fresh(xp, d.sum(1, keepdims=True), (len(d), 1)) for d in state])
+
+
+@errstate(all="ignore")
 def _joined(xp: Any, one: Grads, two: Grads) -> Grads:
     """Return the gradients of both directions: x is shared, all else is stacked."""
     if one.x is not None:

@@ -1,15 +1,19 @@
-"""The public ``gru``: a short way in for calls that have been made before.
+"""The public ``gru``: short ways in for calls like ones that have been made before.
 
-Streaming calls ``gru`` once a time step, so its door must cost little beside the
-arithmetic.  A first call leaves a *plan* on the Value of the recurrent weights: what its
-sizes, labels and options came to.  A later call that shows the same Values of weights,
-recurrentWeights and bias, and whose key is that of the plan, only computes.  Values are
-immutable, so a plan never ages: weights that were assigned to are other Values, and
-whatever else may differ stands in the key or is compared.
+Streaming calls ``gru`` once a time step, training once an iteration, so its door must cost
+little beside the arithmetic.  Everything the full door of ``recurrent.py`` finds out follows
+from sizes, labels, classes and options.  It is kept, twice:
 
-Calls that are traced, of mixed classes, with S dimensions, with a DataFormat whose dimensions
-are stored in another order, or with lengths or functions among their options go through the
-full door of ``recurrent.py`` each time, and so does every mistake.
+* A *form* holds for all calls that agree in these.  It serves traced calls, and weights that
+  are new in each iteration.
+* A *plan*, on the Value of the recurrent weights, holds for untraced calls with these very
+  weights; a call that has one only computes.  Values are immutable, so a plan never ages:
+  weights that were assigned to are other Values, and whatever else may differ stands in the
+  key or is compared.
+
+Calls of mixed classes, with S dimensions, with a DataFormat whose dimensions are stored in
+another order, or with functions among their options go through the full door each time, and
+so does every mistake.
 """
 
 from __future__ import annotations
@@ -25,12 +29,30 @@ from dlgru.kernels.spec import Spec
 from dlgru.labels import stored
 from dlgru.namevalue import Binder
 from dlgru.ops.recurrent import full_door, gru_operation, spec_of
-from dlgru.ops.recurrent_sizes import prepare
+from dlgru.ops.recurrent_sizes import lengths_of, prepare
 from dlgru.places import raise_out_of_memory
 from dlgru.subscript import trimmed
 
 LARGEST = 64
 """Plans kept with one set of weights; one more, and all are made again."""
+
+MOST_FORMS = 1024
+"""Forms kept; one more, and all are made again."""
+
+
+class Form(NamedTuple):
+    """What follows from the sizes, labels, classes and options of a call."""
+
+    x_shape: tuple[int, ...] | None  # what X, H0 and Y are reshaped to; None: as they are
+    h_shape: tuple[int, ...] | None
+    y_shape: tuple[int, ...] | None
+    y_labels: str
+    state_labels: str
+    spec: Spec  # untraced, without lengths
+    asked: dict[str, Any]  # the operation's options
+
+
+_forms: dict[Any, Form] = {}
 
 
 class Plan(NamedTuple):
@@ -38,7 +60,7 @@ class Plan(NamedTuple):
 
     kind: Any  # of the arrays X and H0 …
     dtype: Any  # … and of their elements
-    x_shape: tuple[int, ...] | None  # what X, H0 and Y are reshaped to; None: as they are
+    x_shape: tuple[int, ...] | None  # as in the form
     h_shape: tuple[int, ...] | None
     y_shape: tuple[int, ...] | None
     y_labels: str
@@ -60,39 +82,80 @@ class Plans(dict[Any, Plan]):
 
 
 def gru(*args: Any, **options: Any) -> Any:
+    if len(args) > 5:
+        args, options = _named(args, options)
     if len(args) == 5:
         X, H0, W, R, b = args
         if type(X) is type(H0) is type(W) is type(R) is type(b) is DLArray:
             nargout = options.pop("nargout", 1) if options else 1
             x_value, h_value = X._value or X._settle(), H0._value or H0._settle()
             plans: Plans | None = (R._value or R._settle()).plan
-            if (
-                plans is not None
-                and plans.W is W._value
-                and plans.b is b._value
-                and x_value.tape is h_value.tape is None
-                and type(nargout) is int
-                and 0 < nargout < 3
-            ):
-                x, h = x_value.data, h_value.data
+            if type(nargout) is int and 0 < nargout < 3:
+                if (
+                    plans is not None
+                    and plans.W is W._value
+                    and plans.b is b._value
+                    and x_value.tape is h_value.tape is None
+                ):
+                    x, h = x_value.data, h_value.data
+                    try:
+                        plan = plans.get(_key(args, x.shape, h.shape, options))
+                    except TypeError:  # an option that cannot be part of a key
+                        plan = None
+                    if plan is not None and type(x) is type(h) is plan.kind:
+                        if x.dtype == h.dtype == plan.dtype:
+                            try:
+                                Y, last = _follow(plan, x, h)
+                            except MemoryError as problem:
+                                raise_out_of_memory("gru", problem)
+                                raise
+                            return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
                 try:
-                    plan = plans.get(_key(args, x.shape, h.shape, options))
-                except TypeError:  # an option that cannot be part of a key
-                    plan = None
-                if plan is not None and type(x) is type(h) is plan.kind:
-                    if x.dtype == h.dtype == plan.dtype:
-                        try:
-                            Y, last = _follow(plan, x, h)
-                        except MemoryError as problem:
-                            raise_out_of_memory("gru", problem)
-                            raise
-                        return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
+                    values = [a._value or a._settle() for a in args]
+                    form = _forms.get(_form_key(args, values, options))
+                except TypeError:
+                    form = None
+                if form is not None:
+                    lengths = options.get("SequenceLengths")
+                    if lengths is None:
+                        _leave_plan(form, args, values, options)
+                    return _fill(form, values, lengths, nargout)
             result = gru_operation.op.call(args, {**options, "nargout": nargout})
             _remember(args, options)
             return result
     if args and type(args[0]) is Value:
         return gru_operation.op.on_values(*args, **options)
     return gru_operation.op.call(args, options)
+
+
+def _named(
+    args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Options that follow the arrays as ``'Name', value``, given as keywords if all are well."""
+    names = args[5::2]
+    known = len(args) % 2 == 1 and all(type(n) is str and n in _DEFAULTS for n in names)
+    if not known or len({*names, *options}) < len(names) + len(options):
+        return args, options
+    return args[:5], {**options, **dict(zip(names, args[6::2], strict=True))}
+
+
+def _fill(form: Form, values: list[Value], lengths: Any, nargout: int) -> Any:
+    """Compute a call that has a form."""
+    x_shape, h_shape, y_shape, y_labels, state_labels, spec, asked = form
+    x, h, W, R, b = values
+    if lengths is not None:
+        lengths = lengths_of(lengths, spec.B, spec.T)
+    try:
+        if x_shape is not None:
+            x = x.reshape(x_shape)
+        if h_shape is not None:
+            h = h.reshape(h_shape)
+        y, last = gru_operation.op.on_values(x, h, W, R, b, SequenceLengths=lengths, **asked)
+        Y = wrap(y if y_shape is None else y.reshape(y_shape), y_labels)
+    except MemoryError as problem:
+        raise_out_of_memory("gru", problem)
+        raise
+    return Y if nargout == 1 else (Y, wrap(last, state_labels))
 
 
 def _follow(plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray, RawArray]:
@@ -133,6 +196,39 @@ def _key(
     )
 
 
+def _form_key(
+    args: tuple[DLArray, ...], values: list[Value], options: dict[str, Any]
+) -> tuple[Any, ...]:
+    """Everything that decides about sizes, labels and classes, but not the lengths."""
+    X, H0, W, R, b = args
+    x, h, w, r, c = [v.data for v in values]
+    if "SequenceLengths" in options:
+        options = {k: o for k, o in options.items() if k != "SequenceLengths"}
+    return (
+        x.shape,
+        h.shape,
+        w.shape,
+        r.shape,
+        c.shape,
+        X._labels,
+        H0._labels,
+        W._labels,
+        R._labels,
+        b._labels,
+        x.dtype,
+        h.dtype,
+        w.dtype,
+        r.dtype,
+        c.dtype,
+        type(x),
+        type(h),
+        type(w),
+        type(r),
+        type(c),
+        tuple(options.items()) if options else (),
+    )
+
+
 _binder = Binder(full_door, "gru")
 _DEFAULTS = {
     p.name: p.default
@@ -142,43 +238,66 @@ _DEFAULTS = {
 
 
 def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
-    """Leave a plan for a call that went well, if calls like it can have one."""
-    X, H0, W, R, b = [a.value for a in args]
+    """Leave a form, and a plan, for a call that went well, if calls like it can have one."""
+    values = [a.value for a in args]
+    X, H0, W, R, b = values
     kind, dtype = type(R.data), R.data.dtype
+    named = {k: o for k, o in options.items() if k != "SequenceLengths"}
     if (
         dtype not in (single, double)
-        or any(v.tape is not None for v in (X, H0, W, R, b))
         or any(type(v.data) is not kind or v.data.dtype != dtype for v in (X, H0, W, b))
-        or any(type(option) is not str for option in options.values())
-        or R is W  # a plan would refer to the Value that holds it
-        or R is b
+        or any(type(option) is not str for option in named.values())
     ):
         return
-    asked = {**_DEFAULTS, **_binder(args, options)[1]}
+    asked = {**_DEFAULTS, **_binder(args, named)[1]}
     fmt = asked["DataFormat"]
-    call = prepare(args, fmt, asked["ResetGateMode"], asked["Direction"])
+    # On stand-ins that no tape watches: the call itself has been recorded.
+    still = tuple([wrap(Value(v.data), a._labels) for a, v in zip(args, values, strict=True)])
+    call = prepare(still, fmt, asked["ResetGateMode"], asked["Direction"])
     if (
         "S" in (args[0].dims or fmt)
         or stored(fmt) != fmt
         or call.y_order not in ("", call.y_labels)
     ):
         return
-    x, h, _, _, bias = [v.data for v in call.values]
-    spec = spec_of(call.values, asked, save=False)
+    x, h, *_ = [v.data for v in call.values]
     y_shape = trimmed(call.y_shape) if fmt else call.y_shape
-    plan = Plan(
-        kind,
-        dtype,
+    form = Form(
         None if x.shape == X.shape else x.shape,
         None if h.shape == H0.shape else h.shape,
         None if y_shape == (len(h), *x.shape[1:]) else y_shape,
         "" if fmt else call.y_labels,
         call.state_labels,
+        spec_of(call.values, asked, save=False),
+        {k: asked[k] for k in _OPERATIONS},
+    )
+    if len(_forms) >= MOST_FORMS:
+        _forms.clear()
+    _forms[_form_key(args, values, options)] = form
+    if options.get("SequenceLengths") is None:
+        _leave_plan(form, args, values, options)
+
+
+def _leave_plan(
+    form: Form, args: tuple[DLArray, ...], values: list[Value], options: dict[str, Any]
+) -> None:
+    """Leave a plan on the recurrent weights, unless something is traced."""
+    X, H0, W, R, b = values
+    if X.tape or H0.tape or W.tape or R.tape or b.tape:
+        return
+    if R is W or R is b:  # a plan would refer to the Value that holds it
+        return
+    spec = form.spec
+    h_shape = form.h_shape or H0.data.shape
+    plan = Plan(
+        type(R.data),
+        R.data.dtype,
+        *form[:5],
         spec,
-        short_way(spec) if h.shape[1] == spec.B else None,
+        short_way(spec) if h_shape[1] == spec.B else None,
         W.data,
         R.data,
-        bias,
+        b.data.reshape(-1),
     )
     plans: Plans | None = R.plan
     if plans is None or plans.W is not W or plans.b is not b:
@@ -188,6 +307,14 @@ def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
     plans[_key(args, X.shape, H0.shape, options)] = plan
     R.plan = plans
 
+
+_OPERATIONS = (
+    "ResetGateMode",
+    "StateActivationFunction",
+    "GateActivationFunction",
+    "Direction",
+)
+"""The options that the operation itself has, beside the lengths."""
 
 gru.__doc__ = full_door.__doc__
 gru.__signature__ = inspect.signature(full_door)  # type: ignore[attr-defined]

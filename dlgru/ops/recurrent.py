@@ -14,7 +14,7 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.kernels.gpu.registry import device_text
 from dlgru.kernels.interface import run_backward, run_forward
-from dlgru.kernels.spec import Extra, Needs, Spec
+from dlgru.kernels.spec import NO_EXTRA, Extra, Needs, Spec
 from dlgru.namevalue import OneOf, OneOfOrCallable
 from dlgru.op import composite
 from dlgru.ops.cells import (
@@ -47,21 +47,24 @@ class _Engines:
     ) -> tuple[tuple[Any, ...], Any]:
         """Y and hiddenState, and the reserve for the backward pass."""
         x, h, W, R, b = [v.data for v in inputs]
-        out = run_forward(spec_of(inputs, options, save), x, (h,), W, R, b, _extra(options))
-        return (out.y, out.last[0]), out.reserve
+        spec = spec_of(inputs, options, save)
+        out = run_forward(spec, x, (h,), W, R, b.reshape(-1), _extra(options))
+        return (out.y, out.last[0]), (out.reserve, b.shape)
 
     def backward(
         self, saved: Any, gradients: Sequence[Any], needs: Sequence[bool], keep: bool
     ) -> Sequence[Any]:
         """Gradients of X, H0 and the weights."""
+        reserve, b_shape = saved
         dy, dh = gradients
-        g = run_backward(saved, dy, None if dh is None else (dh,), (), Needs(*needs), keep)
-        return g.x, None if g.state is None else g.state[0], g.W, g.R, g.b
+        g = run_backward(reserve, dy, None if dh is None else (dh,), (), Needs(*needs), keep)
+        db = None if g.b is None else g.b.reshape(b_shape)
+        return g.x, None if g.state is None else g.state[0], g.W, g.R, db
 
 
 def _extra(options: dict[str, Any]) -> Extra:
     lengths = options.get("SequenceLengths")
-    return Extra() if lengths is None else Extra(lengths=lengths)
+    return NO_EXTRA if lengths is None else Extra(lengths=lengths)
 
 
 def spec_of(inputs: Sequence[Value], options: dict[str, Any], save: bool) -> Spec:
@@ -95,7 +98,7 @@ def _blocks(options: dict[str, Any]) -> int:
 def gru_operation(
     X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any, **options: Any
 ) -> Any:
-    """The definition, on ``X[C,B,T] H0[H,B] weights[3H,C] recurrentWeights[3H,H] bias[3H]``."""
+    """The definition: ``X[C,B,T] H0[H,B] weights[3H,C] recurrentWeights[3H,H]``, vector bias."""
     direction = options["Direction"]
     run: Callable[..., Any] = both_ways if direction == "bidirectional" else scan
     how = {} if direction == "bidirectional" else {"backward": direction == "backward"}

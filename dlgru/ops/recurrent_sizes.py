@@ -102,7 +102,7 @@ def outputs(nargout: Any) -> int:
 def parameters(
     H0: Any, weights: Any, recurrentWeights: Any, bias: Any, C: int, B: int, mode: str, way: str
 ) -> list[Value]:
-    """H0[H,B or 1], weights[3H,C], recurrentWeights[3H,H] and bias[3H], sizes checked."""
+    """H0[H,B or 1], weights[3H,C], recurrentWeights[3H,H] and a vector bias, sizes checked."""
     h = _initial_state(H0, B)
     W = _matrix(weights, "weights")
     R = _matrix(recurrentWeights, "recurrentWeights")
@@ -130,7 +130,7 @@ def parameters(
             b.shape,
             f"a vector of {blocks}H = {blocks * H} elements for {mode!r} (H = {H} from H0{both})",
         )
-    return [h, W, R, b.reshape((b.data.size,))]
+    return [h, W, R, b]
 
 
 def _size_error(argument: str, shape: tuple[int, ...], expected: str) -> DlgruValueError:
