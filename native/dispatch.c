@@ -152,5 +152,12 @@ no_memory:
     return -1;
 }
 
+void *dlgru_pack(dlgru_run *run, int is_double, int set) {
+    const dlgru_kernel *kernel = dlgru_kernel_for(is_double, set);
+    run->memory = dlgru_memory_take(kernel->packed_memory(run));
+    if (run->memory) kernel->pack(run);
+    return run->memory;
+}
+
 int dlgru_forward(dlgru_run *run, int is_double, int set) { return run_it(run, is_double, set, 0); }
 int dlgru_backward(dlgru_run *run, int is_double, int set) { return run_it(run, is_double, set, 1); }

@@ -44,18 +44,25 @@ static ptrdiff_t chunk_rows(const dlgru_run *run, int parts) {
     return larger(fitting, heavy ? 128 : 1);
 }
 
-static void lay_out_weights(const dlgru_run *run, cursor *c, forward_weights *w) {
+/* What is packed.  Where these weights have been packed before, nothing is taken from the run's memory. */
+static void lay_out_packed(const dlgru_run *run, cursor *c, forward_weights *w) {
     const ptrdiff_t panels = panels_of(run->H), full = run->H / LANES;
-    w->packed = run->T * run->B > IN_PLACE_ROWS;
+    cursor before = {(char *)run->kept, 0};
+    if (run->kept) c = &before;
     w->gates = run->before ? 2 : 3;
     w->abreast = run->B == 1 && w->packed && !run->before ? ABREAST_PANELS : 1;
-    w->padded = panels * LANES;
     const size_t panel = LANES * sizeof(real), kept = (size_t)(w->packed ? panels : panels - full);
     w->W = piece(c, kept * 3 * (size_t)run->C * panel);
     w->R = piece(c, kept * (size_t)w->gates * (size_t)run->H * panel);
     w->R_n = run->before ? piece(c, kept * (size_t)run->H * panel) : NULL;
     w->bias = piece(c, (size_t)panels * 3 * panel);
     w->bias_hidden = piece(c, (size_t)panels * panel);
+}
+
+static void lay_out_weights(const dlgru_run *run, cursor *c, forward_weights *w) {
+    w->packed = run->kept || run->T * run->B > IN_PLACE_ROWS;
+    lay_out_packed(run, c, w);
+    w->padded = panels_of(run->H) * LANES;
     w->opened = run->before ? piece(c, (size_t)(run->B * w->padded) * sizeof(real)) : NULL;
     w->update = run->before ? piece(c, (size_t)(run->B * w->padded) * sizeof(real)) : NULL;
 }
@@ -112,6 +119,20 @@ static void pack_weights(const dlgru_run *run, const forward_weights *w, range u
         pack_panels(H, H, w->gates, p, end, run->R.data, run->R.next, of_R);
         if (run->before) pack_panels(H, H, 1, p, end, (const real *)run->R.data + 2 * H, run->R.next, of_R_n);
     }
+}
+
+static size_t packed_bytes(const dlgru_run *run) {
+    cursor c = {NULL, 0};
+    forward_weights w = {.packed = 1};
+    lay_out_packed(run, &c, &w);
+    return c.used;
+}
+
+static void pack_all(const dlgru_run *run) {
+    cursor c = {run->memory, 0};
+    forward_weights w = {.packed = 1};
+    lay_out_packed(run, &c, &w);
+    pack_weights(run, &w, (range){0, panels_of(run->H)});
 }
 
 /* Points a tile at panel p of a matrix with K columns. */

@@ -119,8 +119,10 @@ static void forward_part(void *job, int part, int parts) {
     forward_memory m;
     range shares = {part, part + 1};
     lay_out_forward(run, parts, &m);
-    pack_weights(run, &m.weights, share_of_panels(run, part, parts));
-    if (!meet(run, part, parts, &shares)) return;
+    if (!run->kept) {
+        pack_weights(run, &m.weights, share_of_panels(run, part, parts));
+        if (!meet(run, part, parts, &shares)) return;
+    }
     if (run->by_units) {
         if (!walk(run, &m, part, parts, &shares)) return;
         for (ptrdiff_t p = shares.first; p < shares.end; p++)

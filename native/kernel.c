@@ -18,5 +18,5 @@ static void curves(ptrdiff_t n, const void *x, void *sigmoids, void *tangents) {
     }
 }
 
-const dlgru_kernel NAME(kernel) = {LANES,         forward_bytes, forward_part, backward_bytes,
-                                   backward_part, adam_update,   curves};
+const dlgru_kernel NAME(kernel) = {LANES,          packed_bytes,  pack_all,    forward_bytes, forward_part,
+                                   backward_bytes, backward_part, adam_update, curves};

@@ -12,6 +12,7 @@
 
 #include "arrays.h"
 #include "instruction_set.h"
+#include "kept.h"
 #include "memory.h"
 #include "run.h"
 
@@ -23,6 +24,22 @@ static const double WORTH_RELEASING = 2e4;
 
 /* The options of a run in one number; dlgru/kernels/native.py puts it together. */
 enum { BEFORE = 1, DOWNWARD = 2, GATE = 4, ACT = 8, SAVE = 32 };
+
+/* W, R and b for a run whose C and H are known. */
+static int take_weights(arrays *a, dlgru_run *run, PyObject *W, PyObject *R, PyObject *b) {
+    const npy_intp H = run->H, C = run->C;
+    if (take(a, "W", W, 2, (npy_intp[]){3 * H, C}, &run->W) < 0 || take(a, "R", R, 2, (npy_intp[]){3 * H, H}, &run->R) < 0)
+        return -1;
+    if (b == Py_None) return 0;
+    if (take(a, "b", b, 1, (npy_intp[]){ANY}, &run->b) < 0) return -1;
+    const npy_intp size = PyArray_DIM((PyArrayObject *)b, 0);
+    run->biases = size == 6 * H ? 6 : 3;
+    if (size != 3 * H && (size != 6 * H || run->before)) {
+        PyErr_SetString(PyExc_ValueError, "b has another size");
+        return -1;
+    }
+    return 0;
+}
 
 static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode, int *is_double) {
     if (!PyArray_Check(args[0]) || !PyArray_Check(args[3]) || PyArray_NDIM((PyArrayObject *)args[0]) != 3 ||
@@ -52,18 +69,8 @@ static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode,
     }
     if (take(a, "x", args[0], 3, sizes, &run->x) < 0 ||
         take(a, "the state", args[1], 2, (npy_intp[]){H, B}, &run->h0) < 0 ||
-        take(a, "W", args[2], 2, (npy_intp[]){3 * H, C}, &run->W) < 0 ||
-        take(a, "R", args[3], 2, (npy_intp[]){3 * H, H}, &run->R) < 0)
+        take_weights(a, run, args[2], args[3], args[4]) < 0)
         return -1;
-    if (args[4] != Py_None) {
-        if (take(a, "b", args[4], 1, (npy_intp[]){ANY}, &run->b) < 0) return -1;
-        const npy_intp size = PyArray_DIM((PyArrayObject *)args[4], 0);
-        run->biases = size == 6 * H ? 6 : 3;
-        if (size != 3 * H && (size != 6 * H || run->before)) {
-            PyErr_SetString(PyExc_ValueError, "b has another size");
-            return -1;
-        }
-    }
     if (args[5] != Py_None) {
         PyArrayObject *lengths = (PyArrayObject *)args[5];
         if (!PyArray_Check(args[5]) || PyArray_TYPE(lengths) != NPY_INTP || PyArray_NDIM(lengths) != 1 ||
@@ -98,18 +105,20 @@ static int run_it(int (*direction)(dlgru_run *, int, int), dlgru_run *run, int i
 /* -- forward -------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(forward_doc,
-             "forward(x, h0, W, R, b, lengths, mode) -> (y, last, gates or None, instruction set)");
+             "forward(x, h0, W, R, b, lengths, mode, kept) -> (y, last, gates or None, instruction set);\n"
+             "`kept` is None, or what keep(W, R, b, …) gave");
 
 static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    if (count != 7) return PyErr_Format(PyExc_TypeError, "forward takes 7 arguments");
+    if (count != 8) return PyErr_Format(PyExc_TypeError, "forward takes 8 arguments");
     const long mode = PyLong_AsLong(args[6]);
     if (mode == -1 && PyErr_Occurred()) return NULL;
     arrays a = {0};
     dlgru_run run;
     int is_double;
     PyObject *y = NULL, *last = NULL, *gates = NULL, *answer = NULL;
-    if (take_run(&a, &run, args, mode, &is_double) < 0) goto done;
+    const int set = dlgru_instruction_set();
+    if (take_run(&a, &run, args, mode, &is_double) < 0 || take_kept(&run, args[7], is_double, set) < 0) goto done;
     const npy_intp T = run.T, B = run.B, H = run.H;
     y = made(&a, 3, H, B, T, &run.y);
     last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
@@ -118,7 +127,6 @@ static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t cou
         gates = made_to_keep(&a, T * B * H * (run.before ? 3 : 4), &run.gates);
         if (!gates) goto done;
     }
-    const int set = dlgru_instruction_set();
     if (run_it(dlgru_forward, &run, is_double, set)) goto done;
     answer = Py_BuildValue("(OOOi)", y, last, gates ? gates : Py_None, set);
 done:
@@ -129,7 +137,30 @@ done:
     return answer;
 }
 
-PyDoc_STRVAR(quick_doc, "quick(x, h0, W, R, b) -> (y, last), or None if this is not the plainest step there is");
+PyDoc_STRVAR(keep_doc, "keep(W, R, b, mode, alone) -> weights packed for calls with one observation, or several");
+
+static PyObject *keep(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 5 || !PyArray_Check(args[0]) || PyArray_NDIM((PyArrayObject *)args[0]) != 2 || !PyArray_Check(args[1]) ||
+        PyArray_NDIM((PyArrayObject *)args[1]) != 2)
+        return PyErr_Format(PyExc_TypeError, "keep takes 2 matrices, a bias or None, and 2 numbers");
+    const long mode = PyLong_AsLong(args[3]), alone = PyLong_AsLong(args[4]);
+    if (PyErr_Occurred()) return NULL;
+    arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
+    dlgru_run run = {.B = alone ? 1 : 2, .before = (mode & BEFORE) != 0};
+    run.C = PyArray_DIM((PyArrayObject *)args[0], 1), run.H = PyArray_DIM((PyArrayObject *)args[1], 1);
+    PyObject *kept = NULL;
+    if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || run.C < 1 || run.H < 1)
+        PyErr_SetString(PyExc_ValueError, "a size is zero, or W is neither single nor double");
+    else if (take_weights(&a, &run, args[0], args[1], args[2]) == 0)
+        kept = keep_weights(&run, a.type == NPY_DOUBLE, dlgru_instruction_set());
+    let_go(&a);
+    return kept;
+}
+
+PyDoc_STRVAR(quick_doc,
+             "quick(x, h0, W, R, b) -> (y, last), or None if this is not the plainest step there is.\n"
+             "x is [C,1,1] or [C,1], and y alike.");
 
 static int plainest(PyObject *given, int dimensions, int type) {
     return Py_TYPE(given) == &PyArray_Type && PyArray_NDIM((PyArrayObject *)given) == dimensions &&
@@ -147,20 +178,21 @@ static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count
     if (count != 5) return PyErr_Format(PyExc_TypeError, "quick takes 5 arguments");
     if (Py_TYPE(args[0]) != &PyArray_Type) Py_RETURN_NONE;
     arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
-    if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || !plainest(args[0], 3, a.type) ||
-        !plainest(args[1], 2, a.type) || !plainest(args[2], 2, a.type) || !plainest(args[3], 2, a.type) ||
+    const int dimensions = PyArray_NDIM((PyArrayObject *)args[0]);
+    if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || dimensions < 2 || dimensions > 3 ||
+        !plainest(args[0], dimensions, a.type) || !plainest(args[1], 2, a.type) || !plainest(args[2], 2, a.type) || !plainest(args[3], 2, a.type) ||
         !plainest(args[4], 1, a.type))
         Py_RETURN_NONE;
     const npy_intp *x = PyArray_DIMS((PyArrayObject *)args[0]), *h = PyArray_DIMS((PyArrayObject *)args[1]);
     const npy_intp *W = PyArray_DIMS((PyArrayObject *)args[2]), *R = PyArray_DIMS((PyArrayObject *)args[3]);
     const npy_intp C = x[0], H = h[0];
-    if (C < 1 || H < 1 || x[1] != 1 || x[2] != 1 || h[1] != 1 || W[0] != 3 * H || W[1] != C || R[0] != 3 * H ||
+    if (C < 1 || H < 1 || x[1] != 1 || x[dimensions - 1] != 1 || h[1] != 1 || W[0] != 3 * H || W[1] != C || R[0] != 3 * H ||
         R[1] != H || PyArray_DIM((PyArrayObject *)args[4], 0) != 3 * H)
         Py_RETURN_NONE;
     dlgru_run run = {.T = 1, .B = 1, .C = C, .H = H, .biases = 3};
     run.x = input_of(args[0]), run.h0 = input_of(args[1]), run.W = input_of(args[2]);
     run.R = input_of(args[3]), run.b = input_of(args[4]);
-    PyObject *y = made(&a, 3, H, 1, 1, &run.y), *last = y ? made(&a, 2, H, 1, 0, &run.last) : NULL;
+    PyObject *y = made(&a, dimensions, H, 1, 1, &run.y), *last = y ? made(&a, 2, H, 1, 0, &run.last) : NULL;
     PyObject *answer = last ? PyTuple_New(2) : NULL;
     if (!answer || run_it(dlgru_forward, &run, a.type == NPY_DOUBLE, dlgru_instruction_set())) {
         Py_XDECREF(y);
@@ -326,6 +358,7 @@ static PyObject *curves(PyObject *module, PyObject *given) {
 static PyMethodDef methods[] = {
     {"forward", FAST(forward), METH_FASTCALL, forward_doc},
     {"backward", FAST(backward), METH_FASTCALL, backward_doc},
+    {"keep", FAST(keep), METH_FASTCALL, keep_doc},
     {"quick", FAST(quick), METH_FASTCALL, quick_doc},
     {"adam", FAST(adam), METH_FASTCALL, adam_doc},
     {"threads", threads, METH_NOARGS, "threads() -> how many a call may use now"},

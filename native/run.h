@@ -26,6 +26,7 @@ typedef struct {
     dlgru_input x, h0, W, R, b; /* [C,B,T] [H,B] [3H,C] [3H,H] [biases·H], b's step is `next` */
     void *y, *last;             /* [H,B,T] [H,B], without gaps */
     void *gates;                /* what backward needs, 4H (before: 3H) values a row; or NULL */
+    const void *kept;           /* forward: W, R and b as `pack` left them; or NULL */
 
     /* Lengths.  Observations are walked in the order of falling length, so that those that run
        at any one time step are the first ones: `order[i]` is the observation at place i and
@@ -55,6 +56,8 @@ typedef struct {
 /* The kernels of one class and one instruction set. */
 typedef struct {
     int lanes;
+    size_t (*packed_memory)(const dlgru_run *run);
+    void (*pack)(const dlgru_run *run); /* W, R and b, into the run's memory */
     size_t (*forward_memory)(const dlgru_run *run, int parts);
     void (*forward)(void *run, int part, int parts);
     size_t (*backward_memory)(const dlgru_run *run, int parts);
@@ -67,6 +70,10 @@ typedef struct {
 /* Computes the run.  Returns 0, or -1 if there is no memory; nothing is written then. */
 int dlgru_forward(dlgru_run *run, int is_double, int instruction_set);
 int dlgru_backward(dlgru_run *run, int is_double, int instruction_set);
+
+/* W, R and b packed for runs with this number of observations, one or several, in memory to be given
+   back; or NULL if there is none. */
+void *dlgru_pack(dlgru_run *run, int is_double, int instruction_set);
 
 /* The kernels for a class; NULL if they were not compiled. */
 const dlgru_kernel *dlgru_kernel_for(int is_double, int instruction_set);

@@ -607,3 +607,13 @@ def test_ndarrays_that_left_or_came_in_stay_what_they_were() -> None:
     assert seen.tolist() == [ROW]
     with pytest.raises(ValueError, match="read-only"):
         np.asarray(x)[0, 0] = 1
+
+
+def test_an_option_may_be_named_by_any_kind_of_text() -> None:
+    def f(x: dl.DLArray) -> object:
+        y = dl.sum(x * x)
+        first = dl.dlgradient(y, x, np.str_("RetainData"), True)
+        return first, dl.dlgradient(y, x, "RetainData", False), dl.dlgradient(y, x)
+
+    for g in dl.dlfeval(f, dl.dlarray([1.0, 2.0])):
+        np.testing.assert_array_equal(dl.extractdata(g).ravel(), [2.0, 4.0])

@@ -6,7 +6,10 @@ arrays without labels, by four functions (and two more if it likes)::
     forward (spec, x, state, W, R, b, extra)                -> Out(y, last, traces, reserve)
     backward(reserve, dy, dlast, dtraces, needs, keep=True) -> Grads(x, state, W, R, b, inner)
     accepts (spec) -> True | reason          cost(spec) -> seconds
-    quick   (x, h0, W, R, b) -> (y, last) | None     one plain time step, or None: take forward
+    quick   (x, h0, W, R, b) -> (y, last) | None     one plain time step, or None: take forward;
+                                                     x is [C,B,1] or [C,B], and y alike
+    keep    (spec, W, R, b, kept) -> Extra           weights made ready for further runs;
+                                                     `kept`, a dictionary, holds what there is
     tried   (spec) -> bool          False: on this device it has never run; only on request
 
 The cheapest engine that accepts a spec and has been tried runs it.  ``use_engine`` or the

@@ -89,6 +89,17 @@ def short_way(spec: Spec) -> Any:
     return _plan(spec, forced_engine()).quick
 
 
+def keeper(spec: Spec) -> Any:
+    """Return the chosen engine's `keep` if it serves this spec, else None.
+
+    For callers that run the same weights again, and give what it returns as `extra`.
+    """
+    plan = _plan(spec, forced_engine())
+    if plan.empty or spec.C == 0 or spec.direction == "bidirectional":
+        return None
+    return getattr(plan.engine, "keep", None)
+
+
 def run_forward(
     spec: Spec,
     x: RawArray,
@@ -319,13 +330,14 @@ def _check(
         raise _error("b", "missing" if b is None else "given", f"bias={spec.bias} in the spec")
     for s in state:
         _require("state", s, plan.state if s.shape == plan.state else (plan.state[0], 1), dtype)
-    if extra is not NO_EXTRA or spec.lengths or spec.inner:
+    alone = extra is NO_EXTRA or extra.kept is not None  # what an engine keeps comes alone
+    if not alone or spec.lengths or spec.inner:
         _check_extra(plan, extra)
 
 
 def _check_extra(plan: _Plan, extra: Extra) -> None:
     spec = plan.spec
-    for name, given in zip(extra._fields, extra, strict=True):
+    for name, given in zip(extra._fields[:-1], extra[:-1], strict=True):
         asked = getattr(spec, name)
         if (given is not None) != bool(asked):
             came = "missing" if given is None else "given"

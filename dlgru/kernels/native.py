@@ -19,7 +19,7 @@ import numpy as np
 from dlgru.backend import RawArray
 from dlgru.kernels import extension
 from dlgru.kernels.modes import GRU_MODES, Modes, refusal, spent_reserve
-from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
+from dlgru.kernels.spec import NO_EXTRA, Extra, Grads, Needs, Out, Spec, State
 
 NAME = "native"
 
@@ -62,6 +62,20 @@ if PRESENT:
     quick = _native.quick
 
 
+def keep(spec: Spec, W: RawArray, R: RawArray, b: RawArray | None, kept: dict[Any, Extra]) -> Extra:
+    """Pack weights for the runs of a spec to come, or find in `kept` what was packed before."""
+    if spec.T * spec.B <= 4:  # such calls read the weights where they are
+        return NO_EXTRA
+    one = spec.B == 1
+    key = (NAME, spec.reset, one, _native.instruction_set())
+    if key not in kept:
+        try:
+            kept[key] = Extra(kept=_native.keep(W, R, b, _mode(spec), one))
+        except MemoryError:  # then each call packs for itself
+            kept[key] = NO_EXTRA
+    return kept[key]
+
+
 @dataclass(slots=True)
 class Reserve:
     """What the backward run needs of a forward run; read-only until it is spent."""
@@ -97,7 +111,7 @@ def forward(
     """Run a GRU over a sequence in one direction."""
     lengths = np.array(extra.lengths, np.intp) if spec.lengths else None
     inputs = (x, state[0], W, R, b if spec.bias else None, lengths, _mode(spec))
-    y, last, gates, instruction_set = _native.forward(*inputs)
+    y, last, gates, instruction_set = _native.forward(*inputs, extra.kept)
     if spec.save == "none":
         return Out(y, (last,), (), None)
     return Out(y, (last,), (), Reserve(spec, inputs, y, gates, instruction_set))

@@ -91,7 +91,7 @@ def quick(
         return None
     H, h = h0.shape[0], h0.T
     one = _ONES[x.dtype]
-    a = np.dot(x.T[0], W.T)
+    a = np.dot(x.T if x.ndim == 2 else x.T[0], W.T)
     a += b
     recurrent = np.dot(h, R.T)
     rz, n = recurrent[:, : 2 * H], recurrent[:, 2 * H :]
@@ -105,7 +105,7 @@ def quick(
     y = h - n
     y /= rz[:, H:]
     y += n
-    return y.T[:, :, None], y.copy().T
+    return y.T if x.ndim == 2 else y.T[:, :, None], y.copy().T
 
 
 _ONES = {dtype: np.ones((), dtype) for dtype in (single, double)}

@@ -55,6 +55,7 @@ class Extra(NamedTuple):
     hmask: RawArray | None = None
     nmask: RawArray | None = None
     zmask: RawArray | None = None
+    kept: Any = None  # what the engine's `keep` made of W, R and b
 
 
 class Out(NamedTuple):

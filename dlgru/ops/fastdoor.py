@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import RawArray, double, single
 from dlgru.kernels.choice import forced_engine
-from dlgru.kernels.interface import run_forward, short_way
-from dlgru.kernels.spec import Spec
+from dlgru.kernels.interface import keeper, run_forward, short_way
+from dlgru.kernels.spec import NO_EXTRA, Extra, Spec
 from dlgru.labels import stored
 from dlgru.namevalue import Binder
 from dlgru.ops.recurrent import full_door, gru_operation, spec_of
@@ -66,7 +66,9 @@ class Plan(NamedTuple):
     y_labels: str
     state_labels: str
     spec: Spec
-    quick: Any  # the engine's short way, or None
+    quick: Any  # the engine's short way, or None; its Y has as many dimensions as X …
+    quick_shape: tuple[int, ...] | None  # … and is reshaped to this
+    keep: Any  # the engine's `keep`, or None
     W: RawArray
     R: RawArray
     b: RawArray
@@ -75,10 +77,11 @@ class Plan(NamedTuple):
 class Plans(dict[Any, Plan]):
     """Plans of calls with certain recurrent weights, and the other Values they hold for."""
 
-    __slots__ = ("W", "b")
+    __slots__ = ("W", "b", "kept")
 
     def __init__(self, W: Value, b: Value) -> None:
         self.W, self.b = W, b
+        self.kept: dict[Any, Extra] = {}  # the engines' own
 
 
 def gru(*args: Any, **options: Any) -> Any:
@@ -105,7 +108,7 @@ def gru(*args: Any, **options: Any) -> Any:
                     if plan is not None and type(x) is type(h) is plan.kind:
                         if x.dtype == h.dtype == plan.dtype:
                             try:
-                                Y, last = _follow(plan, x, h)
+                                Y, last = _follow(plans, plan, x, h)
                             except MemoryError as problem:
                                 raise_out_of_memory("gru", problem)
                                 raise
@@ -158,18 +161,22 @@ def _fill(form: Form, values: list[Value], lengths: Any, nargout: int) -> Any:
     return Y if nargout == 1 else (Y, wrap(last, state_labels))
 
 
-def _follow(plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray, RawArray]:
+def _follow(plans: Plans, plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray, RawArray]:
     """Y, and the raw last state.  Reshapes add or drop singletons: their order is no matter."""
-    _, _, x_shape, h_shape, y_shape, labels, _, spec, quick, W, R, b = plan
-    if x_shape is not None:
-        x = x.reshape(x_shape)
+    _, _, x_shape, h_shape, y_shape, labels, _, spec, quick, quick_shape, keep, W, R, b = plan
     if h_shape is not None:
         h = h.reshape(h_shape)
-    answer = None if quick is None else quick(x, h, W, R, b)
-    if answer is None:
-        y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b)
-    else:
-        y, last = answer
+    if quick is not None:
+        answer = quick(x, h, W, R, b)
+        if answer is not None:
+            y, last = answer
+            if quick_shape is not None:
+                y = y.reshape(quick_shape)
+            return wrap(Value(y), labels), last
+    if x_shape is not None:
+        x = x.reshape(x_shape)
+    extra = NO_EXTRA if keep is None else keep(spec, W, R, b, plans.kept)
+    y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b, extra)
     if y_shape is not None:
         y = y.reshape(y_shape)
     return wrap(Value(y), labels), last
@@ -287,14 +294,19 @@ def _leave_plan(
         return
     if R is W or R is b:  # a plan would refer to the Value that holds it
         return
-    spec = form.spec
-    h_shape = form.h_shape or H0.data.shape
+    spec, shape = form.spec, X.data.shape
+    quick = quick_shape = None
+    if shape[0] == spec.C and len(shape) <= 3 and (form.h_shape or H0.data.shape)[1] == spec.B:
+        quick = short_way(spec)
+        quick_shape = form.y_shape or (spec.H, *(form.x_shape or shape)[1:])
     plan = Plan(
         type(R.data),
         R.data.dtype,
         *form[:5],
         spec,
-        short_way(spec) if h_shape[1] == spec.B else None,
+        quick,
+        None if quick_shape is not None and len(quick_shape) == len(shape) else quick_shape,
+        keeper(spec),
         W.data,
         R.data,
         b.data.reshape(-1),

@@ -398,7 +398,7 @@ def test_python_threads_do_not_disturb_each_other(sizes: tuple[int, ...]) -> Non
 def test_wrong_arguments_are_errors_not_crashes() -> None:
     module = extension.native
     case = make(3, 2, 4, 5)
-    good = [case.x, case.h0, case.W, case.R, case.b, None, 0]
+    good = [case.x, case.h0, case.W, case.R, case.b, None, 0, None]
     assert module.forward(*good)[0].shape == (5, 2, 3)
     wrong: dict[int, list[Any]] = {
         0: [None, case.x[0], case.x.astype("i8"), case.x[..., :0], case.x.astype("f4")],
@@ -414,8 +414,8 @@ def test_wrong_arguments_are_errors_not_crashes() -> None:
             with pytest.raises((TypeError, ValueError, OverflowError)):
                 module.forward(*good[:k], value, *good[k + 1 :])
     with pytest.raises(TypeError):
-        module.forward(*good[:6])
-    y, _, gates, used = module.forward(*good[:6], 32)
+        module.forward(*good[:7])
+    y, _, gates, used = module.forward(*good[:6], 32, None)
     rest = [y, gates, None, None, 31, used]
     assert len(module.backward(*good[:6], 32, *rest)) == 5
     bad: dict[int, list[Any]] = {

@@ -10,6 +10,7 @@ from ops.gru_public import arrays_of, by_definition, case_of, check, close, host
 
 import dlgru as dl
 from dlgru.array import DLArray
+from dlgru.ops import fastdoor
 
 
 def same(one: Any, two: Any) -> None:
@@ -79,6 +80,101 @@ def test_a_stream_takes_the_full_door_once(full: list[int]) -> None:
         close(Y, y[:, :, t])
     close(h, last)
     assert len(full) == 1
+
+
+def test_an_unlabelled_stream_gives_the_numbers_of_a_labelled_one(full: list[int]) -> None:
+    case = case_of(sizes=(9, 1, 2, 3))
+    for fmt, shape in (("CB", (2, 1)), ("CBT", (2, 1, 1)), ("C", (2, 1))):
+        _, h, *weights = arrays_of(case)
+        k = h
+        del full[:]
+        for t in range(9):
+            x = case.x[:, 0, t].reshape(shape)
+            Y, h = dl.gru(dl.dlarray(x), h, *weights, DataFormat=fmt, nargout=2)
+            labelled, k = dl.gru(dl.dlarray(x, fmt), k, *weights, nargout=2)
+            assert Y.shape == (3, 1) and Y.dims == ""
+            np.testing.assert_array_equal(host(Y).ravel(), host(labelled).ravel())
+            np.testing.assert_array_equal(host(h), host(k))
+        close(h, loops(case)[1])
+        assert len(full) <= 2
+
+
+# -- weights that are new each time ----------------------------------------------------------
+
+
+def gradients(*arrays: DLArray, **options: Any) -> Any:
+    def f(*a: DLArray) -> Any:
+        Y, h = dl.gru(*a, **options, nargout=2)
+        return dl.dlgradient(dl.sum(Y, "all") + dl.sum(h * h, "all"), *a)
+
+    return dl.dlfeval(f, *arrays)
+
+
+@pytest.mark.parametrize("fmt", ["CBT", "CT", "CB", "BTC"])
+def test_a_training_loop_takes_the_full_door_once(fmt: str, full: list[int]) -> None:
+    sizes = {"C": 2, "B": 3 if "B" in fmt else 1, "T": 4 if "T" in fmt else 1}
+    draw = np.random.default_rng(7)
+    shape = [sizes[d] for d in ("CBT" if fmt == "BTC" else fmt)]
+    X = dl.dlarray(draw.standard_normal(shape), "CBT" if fmt == "BTC" else fmt)
+    _, _, *weights = arrays_of(case_of())
+    H0 = dl.zeros(3, 1)
+    for k in range(4):
+        weights = [w + 0.01 * k for w in weights]
+        found = gradients(X, H0, *weights)
+        del full[1:]
+        by_hand = gradients(X, H0, *weights, **by_definition({"StateActivationFunction": "tanh"}))
+        for one, two in zip(found, by_hand, strict=True):
+            assert (one.dims, one.shape) == (two.dims, two.shape)
+            close(one, host(two))
+    assert len(full) == 2  # the first call of each way
+
+
+def test_lengths_may_differ_from_call_to_call(full: list[int]) -> None:
+    for k, lengths in enumerate(([4, 2, 0], [1, 4, 3], np.array([4, 4, 4]), (2, 2, 2))):
+        case = case_of(lengths=[int(n) for n in lengths], padding=0.5)
+        arguments = arrays_of(case)
+        Y, h = dl.gru(*arguments, SequenceLengths=lengths, nargout=2)
+        close(Y, loops(case)[0])
+        close(h, loops(case)[1])
+        assert len(full) == 1, k
+    for wrong in ([4, 2], [4, 2, 5], [1.5, 2, 2], "all"):
+        with pytest.raises((dl.DlgruValueError, dl.DlgruTypeError), match="SequenceLengths"):
+            dl.gru(*arguments, SequenceLengths=wrong)
+
+
+def test_options_as_names_and_values_go_the_short_way(full: list[int]) -> None:
+    X, H0, W, R, b = arrays_of(case_of())
+    by_keyword = dl.gru(X, H0, W, R, b, Direction="backward")
+    for _ in range(2):
+        Y = dl.gru(X, H0, W, R, b, "Direction", "backward")
+        np.testing.assert_array_equal(host(Y), host(by_keyword))
+    assert len(full) == 1
+    with pytest.raises(dl.DlgruTypeError, match="once"):
+        dl.gru(X, H0, W, R, b, "Direction", "backward", Direction="backward")
+    with pytest.raises(dl.DlgruTypeError, match="pairs"):
+        dl.gru(X, H0, W, R, b, "Direction")
+
+
+def test_second_derivatives_through_a_form() -> None:
+    X, H0, W, R, b = arrays_of(case_of())
+
+    def curvature(x: DLArray, **options: Any) -> Any:
+        g = dl.dlgradient(dl.sum(dl.gru(x, H0, W, R, b, **options), "all"), x)
+        return dl.dlgradient(dl.sum(g * g, "all"), x)
+
+    functions = by_definition({"GateActivationFunction": "sigmoid"})
+    for _ in range(2):
+        found = dl.dlfeval(curvature, X)
+        close(found, host(dl.dlfeval(lambda x: curvature(x, **functions), X)))
+
+
+def test_forms_do_not_grow_beyond_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastdoor, "MOST_FORMS", 5)
+    fastdoor._forms.clear()
+    _, H0, *weights = arrays_of(case_of())
+    for T in range(1, 20):
+        dl.gru(dl.dlarray(np.ones((2, 3, T)), "CBT"), H0, *weights)
+        assert len(fastdoor._forms) <= 5
 
 
 # -- whatever is different is noticed ------------------------------------------------------

@@ -117,6 +117,27 @@ def test_calls_that_cannot_have_a_plan_leave_none() -> None:
     assert plans_of(R) is None
 
 
+def test_repeated_calls_keep_what_the_engine_made_of_the_weights() -> None:
+    case = case_of(sizes=(9, 3, 2, 20))
+    X, H0, W, R, b = arrays_of(case)
+    expected = dl.gru(X, H0, W, R, b)
+    assert plans_of(R).kept == {}, "kept before anything was repeated"
+    for _ in range(3):
+        np.testing.assert_array_equal(host(dl.gru(X, H0, W, R, b)), host(expected))
+    for T in (5, 9):
+        for _ in range(2):
+            part = dl.gru(X[:, :, :T], H0, W, R, b)
+            np.testing.assert_array_equal(host(part), host(expected)[:, :, :T])
+    native = [e for e in choice.ENGINES if e.NAME == "native" and hasattr(e, "keep")]
+    if native and native[0].PRESENT:
+        assert len(plans_of(R).kept) == 1
+    R[0, 0] = 5.0
+    changed = case.R.copy()
+    changed[0, 0] = 5.0
+    for _ in range(3):
+        check(case._replace(R=changed), (X, H0, W, R, b))
+
+
 @pytest.mark.parametrize("fmt", ["CBT", "CB", "CT", "C", "CBTU"])
 @pytest.mark.parametrize("T", [1, 3])
 def test_unformatted_calls_in_the_stored_order_have_a_plan(
