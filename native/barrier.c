@@ -6,9 +6,9 @@
    0.2 us. */
 
 #if defined(DLGRU_IMPATIENT) /* in the fuzz, so that parts sleep often */
-enum { LONG_SPIN = 0 };
+enum { SPIN = 0 };
 #else
-enum { LONG_SPIN = 20000 /* nanoseconds */ };
+enum { SPIN = 60000 /* nanoseconds */ };
 #endif
 
 static unsigned after(dlgru_barrier *barrier) {
@@ -24,7 +24,6 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
         for (int k = 0; k < barrier->rounds; k++)
             dlgru_signal_init(&barrier->part[p].arrived[k], 0);
         barrier->part[p].count = 0;
-        barrier->part[p].patience = (dlgru_patience){LONG_SPIN, 0};
     }
 }
 
@@ -36,8 +35,7 @@ int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
         int told = part + (1 << k);
         if (told >= parts) told -= parts;
         dlgru_signal_send(&barrier->part[told].arrived[k], count);
-        waited += dlgru_signal_wait(&barrier->part[part].arrived[k], count,
-                                    &barrier->part[part].patience);
+        waited += dlgru_signal_wait(&barrier->part[part].arrived[k], count, SPIN);
     }
     if (part == 0 && waited > 0 && !after(barrier) && !dlgru_team_pays(waited))
         /* Not after this meeting, which others may have left already, but after the next: part 0

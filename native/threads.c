@@ -15,7 +15,6 @@
 typedef struct {
     dlgru_signal start, done;
     unsigned runs;
-    dlgru_patience patience; /* of the caller, who waits for `done` */
 #if !defined(_WIN32)
     pthread_t thread;
 #endif
@@ -42,13 +41,12 @@ static struct {
 
 /* Between two calls of a training loop lies some Python.  A worker that is still awake starts
    at once, one that sleeps some microseconds late. */
-enum { SPIN_FOR_WORK = 1000000 /* nanoseconds */, SPIN_FOR_WORKERS = 50000 };
+enum { SPIN_FOR_WORK = 1000000 /* nanoseconds */, SPIN_FOR_WORKERS = 60000 };
 
 static void serve(int part) {
     member *me = &team.worker[part];
-    dlgru_patience patience = {SPIN_FOR_WORK, -1};
     for (unsigned run = 1;; run++) {
-        dlgru_signal_wait(&me->start, run, &patience);
+        dlgru_signal_wait(&me->start, run, SPIN_FOR_WORK);
         fesetenv(&team.arithmetic);
         team.work(team.job, part, team.parts);
         dlgru_signal_send(&me->done, run);
@@ -130,7 +128,6 @@ static void make_workers(int wanted) {
         dlgru_signal_init(&one->start, 0);
         dlgru_signal_init(&one->done, 0);
         one->runs = 0;
-        one->patience = (dlgru_patience){SPIN_FOR_WORKERS, -1};
         if (!start(team.workers + 1)) return;
         team.workers++;
     }
@@ -214,7 +211,7 @@ void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), voi
     long long waited = 0;
     for (int p = 1; p < parts; p++) {
         member *one = &team.worker[p];
-        waited += dlgru_signal_wait(&one->done, one->runs, &one->patience);
+        waited += dlgru_signal_wait(&one->done, one->runs, SPIN_FOR_WORKERS);
     }
     if (waited) dlgru_team_pays(waited);
     team.spent += dlgru_now() - team.began;

@@ -47,8 +47,7 @@ typedef struct {
         dlgru_signal arrived[6]; /* one a round; 2^6 = DLGRU_MAX_PARTS */
         char gap[64];            /* others write above, this part below */
         unsigned count;
-        dlgru_patience patience;
-        char end[32];
+        char end[40];
     } part[DLGRU_MAX_PARTS];
 } dlgru_barrier;
 

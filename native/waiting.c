@@ -112,8 +112,6 @@ static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
 
 /* -- signals ----------------------------------------------------------------------------------- */
 
-enum { SHORT_SPIN = 1000 /* nanoseconds */, SHORT_SPINS = 15 };
-
 void dlgru_signal_init(dlgru_signal *signal, unsigned count) {
     atomic_store_explicit(&signal->state, 2 * count, memory_order_relaxed);
 }
@@ -123,12 +121,8 @@ void dlgru_signal_send(dlgru_signal *signal, unsigned count) {
     if (before & 1) wake(&signal->state);
 }
 
-long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, dlgru_patience *patience) {
-    const int brief = patience->in_vain > 0, first = patience->in_vain == 0;
-    const int nanoseconds = brief ? SHORT_SPIN : patience->nanoseconds;
-    if (brief) patience->in_vain--;
+long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanoseconds) {
     if (spin(signal, count, nanoseconds)) return 0;
-    if (first) patience->in_vain = SHORT_SPINS;
     const long long slept = dlgru_now();
     for (;;) {
         unsigned state = look(signal);

@@ -1,8 +1,9 @@
 /* One thread waits for a signal of another: it spins for a while, then sleeps.
 
    A spin answers within a tenth of a microsecond but holds a processor, which the awaited
-   thread itself may need when another program holds the others.  A sleep frees the processor
-   and costs several microseconds.  So the spin is bounded, and shorter after it was in vain. */
+   thread itself may need when another program holds the others.  A sleep frees the processor,
+   but in a virtual machine it takes 50 microseconds to wake up; if the other side does not spin
+   that long, it sleeps in its turn, and so on, and no step is ever quick again. */
 #ifndef DLGRU_WAITING_H
 #define DLGRU_WAITING_H
 
@@ -13,21 +14,15 @@ typedef struct {
     atomic_uint state; /* twice the count, plus 1 while the waiter sleeps */
 } dlgru_signal;
 
-/* How long a waiter spins before it sleeps. */
-typedef struct {
-    int nanoseconds;
-    int in_vain; /* waits that will spin only briefly, since the last long spin led to a sleep; */
-                 /* -1: all spin long */
-} dlgru_patience;
-
 void dlgru_signal_init(dlgru_signal *signal, unsigned count);
 
 /* Set the count, and wake the waiter if it sleeps.  Counts may wrap around. */
 void dlgru_signal_send(dlgru_signal *signal, unsigned count);
 
 /* Return when the count is `count` or beyond; everything the sender wrote before is then seen.
-   Returns the nanoseconds it took if this thread had to sleep, else 0. */
-long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, dlgru_patience *patience);
+   Spins so many nanoseconds before it sleeps.  Returns how many nanoseconds all took if this
+   thread had to sleep, else 0. */
+long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int spin);
 
 /* Nanoseconds of a clock that only goes forward. */
 long long dlgru_now(void);
