@@ -43,21 +43,67 @@ INLINE ptrdiff_t group_start(ptrdiff_t vectors, ptrdiff_t most, ptrdiff_t group)
     return vectors * group / groups_of(vectors, most);
 }
 
+/* Turns a square of LANES rows in registers.  In each round, rows that are `far` apart swap the
+   lanes whose number has that bit in one row with those that lack it in the other. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define TURNS_SQUARES
+#endif
+#endif
+#if defined(TURNS_SQUARES)
+#define UPPER(lane, far) ((lane) & (far) ? LANES + (lane) - (far) : (lane))
+#define LOWER(lane, far) ((lane) & (far) ? LANES + (lane) : (lane) + (far))
+#if LANES == 16
+#define LANE_BY_LANE(f, far) f(0, far), f(1, far), f(2, far), f(3, far), f(4, far), f(5, far), f(6, far), f(7, far), \
+    f(8, far), f(9, far), f(10, far), f(11, far), f(12, far), f(13, far), f(14, far), f(15, far)
+#elif LANES == 8
+#define LANE_BY_LANE(f, far) f(0, far), f(1, far), f(2, far), f(3, far), f(4, far), f(5, far), f(6, far), f(7, far)
+#elif LANES == 4
+#define LANE_BY_LANE(f, far) f(0, far), f(1, far), f(2, far), f(3, far)
+#else
+#define LANE_BY_LANE(f, far) f(0, far), f(1, far)
+#endif
+#define SWAP(far)                                                                                            \
+    UNROLL for (int i = 0; i < LANES; i++) if (!(i & (far))) {                                               \
+        const vec one = row[i], two = row[i + (far)];                                                        \
+        row[i] = __builtin_shufflevector(one, two, LANE_BY_LANE(UPPER, far));                                \
+        row[i + (far)] = __builtin_shufflevector(one, two, LANE_BY_LANE(LOWER, far));                        \
+    }
+
+/* to[k·width + j] = from[j·next + k] for a square of LANES j and k. */
+APART void NAME(turn_square)(const real *from, ptrdiff_t next, real *to, ptrdiff_t width) {
+    vec row[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) row[i] = load(from + i * next);
+#if LANES > 8
+    SWAP(8)
+#endif
+#if LANES > 4
+    SWAP(4)
+#endif
+#if LANES > 2
+    SWAP(2)
+#endif
+    SWAP(1)
+    UNROLL for (int i = 0; i < LANES; i++) store(to + i * width, row[i]);
+}
+#endif
+
 /* For gradients, the transposed weights: row k of the product is row `row + k` of the [rows,N]
    matrix `from`, in columns first·LANES … of it, as [k][vector][lane]. */
 static void pack_transposed(ptrdiff_t K, ptrdiff_t N, ptrdiff_t first, int vectors, ptrdiff_t row,
                             const real *from, ptrdiff_t next, real *to) {
     const ptrdiff_t width = vectors * LANES, n = smaller(width, N - first * LANES);
-    enum { BLOCK = 16 }; /* rows at a time, so that what is read and written stays in the cache */
-    for (ptrdiff_t k0 = 0; k0 < K; k0 += BLOCK) {
-        const ptrdiff_t k1 = smaller(K, k0 + BLOCK);
-        for (ptrdiff_t j = 0; j < width; j++) {
-            const real *column = from + (first * LANES + smaller(j, n - 1)) * next + row;
-            if (j < n)
-                for (ptrdiff_t k = k0; k < k1; k++) to[k * width + j] = column[k];
-            else
-                for (ptrdiff_t k = k0; k < k1; k++) to[k * width + j] = 0;
-        }
+    from += first * LANES * next + row;
+    /* LANES rows at a time, so that what is read and written stays in the cache. */
+    for (ptrdiff_t k0 = 0; k0 < K; k0 += LANES) {
+        const ptrdiff_t k1 = smaller(K, k0 + LANES);
+        ptrdiff_t j = 0;
+#if defined(TURNS_SQUARES)
+        for (; k0 + LANES <= K && j + LANES <= n; j += LANES)
+            NAME(turn_square)(from + j * next + k0, next, to + k0 * width + j, width);
+#endif
+        for (; j < width; j++)
+            for (ptrdiff_t k = k0; k < k1; k++) to[k * width + j] = j < n ? from[j * next + k] : 0;
     }
 }
 
