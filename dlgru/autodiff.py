@@ -101,8 +101,8 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
 def _trace(leaf: Any, tape: Tape) -> Any:
     if type(leaf) is not DLArray:
         return leaf
-    value = leaf.value
-    if value.traced:
+    value = leaf._value or leaf._settle()
+    if value.tape is not None and value.traced:
         warnings.warn(
             DlgruWarning(
                 "dlfeval: an array that an outer dlfeval traces came in as an argument; "
@@ -119,8 +119,10 @@ def _untrace(result: Any) -> Any:
     def constant(leaf: Any) -> Any:
         if type(leaf) is not DLArray:
             return leaf
-        return wrap(Value(leaf.value.data), leaf._labels)
+        return wrap(Value((leaf._value or leaf._settle()).data), leaf._labels)
 
+    if type(result) is tuple:  # what most functions return
+        return tuple([constant(x) if type(x) is DLArray else tree_map(constant, x) for x in result])
     return tree_map(constant, result)
 
 

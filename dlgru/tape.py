@@ -123,8 +123,8 @@ def pull_back(
     gradients = dict(seeds)
     for made, read, pull in reversed(cone):
         if type(made) is tuple:
-            outputs = [_take(gradients, i, wanted) for i in made]
-            if all(g is None for g in outputs):
+            outputs = [_take(gradients, i, wanted) if i in gradients else None for i in made]
+            if outputs.count(None) == len(outputs):
                 continue
             pulled = pull.pull(outputs, [i in needed for i in read], tape)
         else:
@@ -153,10 +153,7 @@ def pull_back(
 
 
 def _take(gradients: dict[int, Any], i: int, wanted: frozenset[int]) -> Any:
-    g = gradients.pop(i, None)
-    if g is None:
-        return None
-    g = _settled(g)
+    g = _settled(gradients.pop(i))
     if i in wanted:
         gradients[i] = g
     return g

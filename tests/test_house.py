@@ -45,7 +45,7 @@ FLOORS = {
         ops.compare ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction
         ops.extrema ops.linalg ops.index ops.format ops.inquiry ops.create ops.gpu
         ops.activation ops.connect ops.loss ops.cells ops.recurrent_sizes ops.recurrent
-        ops.fastdoor protocols mapping onehot threads
+        ops.forms ops.fastdoor protocols mapping onehot threads
     """,
     "calculus": "autodiff numericslope checkproblem checkgrad",
     "training": "training training.leafwise training.steps training.updates training.batches",

@@ -1,19 +1,14 @@
 """The public ``gru``: short ways in for calls like ones that have been made before.
 
 Streaming calls ``gru`` once a time step, training once an iteration, so its door must cost
-little beside the arithmetic.  Everything the full door of ``recurrent.py`` finds out follows
-from sizes, labels, classes and options.  It is kept, twice:
+little beside the arithmetic.  A call whose *form* is known (``forms.py``) leaves out the full
+door of ``recurrent.py``.  An untraced one moreover leaves a *plan* on the Value of the
+recurrent weights; a later call that shows the same Values of weights, recurrentWeights and
+bias, and whose key is that of the plan, only computes.  Values are immutable, so a plan never
+ages: weights that were assigned to are other Values, and whatever else may differ stands in
+the key or is compared.
 
-* A *form* holds for all calls that agree in these.  It serves traced calls, and weights that
-  are new in each iteration.
-* A *plan*, on the Value of the recurrent weights, holds for untraced calls with these very
-  weights; a call that has one only computes.  Values are immutable, so a plan never ages:
-  weights that were assigned to are other Values, and whatever else may differ stands in the
-  key or is compared.
-
-Calls of mixed classes, with S dimensions, with a DataFormat whose dimensions are stored in
-another order, or with functions among their options go through the full door each time, and
-so does every mistake.
+What has no form goes through the full door each time, and so does every mistake.
 """
 
 from __future__ import annotations
@@ -22,37 +17,18 @@ import inspect
 from typing import Any, NamedTuple
 
 from dlgru.array import DLArray, Value, wrap
-from dlgru.backend import RawArray, double, single
+from dlgru.backend import RawArray
 from dlgru.kernels.choice import forced_engine
 from dlgru.kernels.interface import keeper, run_forward, short_way
 from dlgru.kernels.spec import NO_EXTRA, Extra, Spec
-from dlgru.labels import stored
-from dlgru.namevalue import Binder
-from dlgru.ops.recurrent import full_door, gru_operation, spec_of
-from dlgru.ops.recurrent_sizes import lengths_of, prepare
+from dlgru.ops import forms
+from dlgru.ops.forms import Form
+from dlgru.ops.recurrent import full_door, gru_operation
+from dlgru.ops.recurrent_sizes import lengths_of
 from dlgru.places import raise_out_of_memory
-from dlgru.subscript import trimmed
 
 LARGEST = 64
 """Plans kept with one set of weights; one more, and all are made again."""
-
-MOST_FORMS = 1024
-"""Forms kept; one more, and all are made again."""
-
-
-class Form(NamedTuple):
-    """What follows from the sizes, labels, classes and options of a call."""
-
-    x_shape: tuple[int, ...] | None  # what X, H0 and Y are reshaped to; None: as they are
-    h_shape: tuple[int, ...] | None
-    y_shape: tuple[int, ...] | None
-    y_labels: str
-    state_labels: str
-    spec: Spec  # untraced, without lengths
-    asked: dict[str, Any]  # the operation's options
-
-
-_forms: dict[Any, Form] = {}
 
 
 class Plan(NamedTuple):
@@ -113,18 +89,16 @@ def gru(*args: Any, **options: Any) -> Any:
                                 raise_out_of_memory("gru", problem)
                                 raise
                             return Y if nargout == 1 else (Y, wrap(Value(last), plan.state_labels))
-                try:
-                    values = [a._value or a._settle() for a in args]
-                    form = _forms.get(_form_key(args, values, options))
-                except TypeError:
-                    form = None
+                values = [a._value or a._settle() for a in args]
+                form = forms.find(args, values, options)
                 if form is not None:
-                    lengths = options.get("SequenceLengths")
-                    if lengths is None:
-                        _leave_plan(form, args, values, options)
-                    return _fill(form, values, lengths, nargout)
+                    _leave_plan(form, args, values, options)
+                    return _fill(form, values, options.get("SequenceLengths"), nargout)
             result = gru_operation.op.call(args, {**options, "nargout": nargout})
-            _remember(args, options)
+            values = [a.value for a in args]
+            form = forms.remember(args, values, options)
+            if form is not None:
+                _leave_plan(form, args, values, options)
             return result
     if args and type(args[0]) is Value:
         return gru_operation.op.on_values(*args, **options)
@@ -136,7 +110,7 @@ def _named(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Options that follow the arrays as ``'Name', value``, given as keywords if all are well."""
     names = args[5::2]
-    known = len(args) % 2 == 1 and all(type(n) is str and n in _DEFAULTS for n in names)
+    known = len(args) % 2 == 1 and all(type(n) is str and n in forms.DEFAULTS for n in names)
     if not known or len({*names, *options}) < len(names) + len(options):
         return args, options
     return args[:5], {**options, **dict(zip(names, args[6::2], strict=True))}
@@ -203,94 +177,14 @@ def _key(
     )
 
 
-def _form_key(
-    args: tuple[DLArray, ...], values: list[Value], options: dict[str, Any]
-) -> tuple[Any, ...]:
-    """Everything that decides about sizes, labels and classes, but not the lengths."""
-    X, H0, W, R, b = args
-    x, h, w, r, c = [v.data for v in values]
-    if "SequenceLengths" in options:
-        options = {k: o for k, o in options.items() if k != "SequenceLengths"}
-    return (
-        x.shape,
-        h.shape,
-        w.shape,
-        r.shape,
-        c.shape,
-        X._labels,
-        H0._labels,
-        W._labels,
-        R._labels,
-        b._labels,
-        x.dtype,
-        h.dtype,
-        w.dtype,
-        r.dtype,
-        c.dtype,
-        type(x),
-        type(h),
-        type(w),
-        type(r),
-        type(c),
-        tuple(options.items()) if options else (),
-    )
-
-
-_binder = Binder(full_door, "gru")
-_DEFAULTS = {
-    p.name: p.default
-    for p in inspect.signature(full_door).parameters.values()
-    if p.kind is p.KEYWORD_ONLY
-}
-
-
-def _remember(args: tuple[DLArray, ...], options: dict[str, Any]) -> None:
-    """Leave a form, and a plan, for a call that went well, if calls like it can have one."""
-    values = [a.value for a in args]
-    X, H0, W, R, b = values
-    kind, dtype = type(R.data), R.data.dtype
-    named = {k: o for k, o in options.items() if k != "SequenceLengths"}
-    if (
-        dtype not in (single, double)
-        or any(type(v.data) is not kind or v.data.dtype != dtype for v in (X, H0, W, b))
-        or any(type(option) is not str for option in named.values())
-    ):
-        return
-    asked = {**_DEFAULTS, **_binder(args, named)[1]}
-    fmt = asked["DataFormat"]
-    # On stand-ins that no tape watches: the call itself has been recorded.
-    still = tuple([wrap(Value(v.data), a._labels) for a, v in zip(args, values, strict=True)])
-    call = prepare(still, fmt, asked["ResetGateMode"], asked["Direction"])
-    if (
-        "S" in (args[0].dims or fmt)
-        or stored(fmt) != fmt
-        or call.y_order not in ("", call.y_labels)
-    ):
-        return
-    x, h, *_ = [v.data for v in call.values]
-    y_shape = trimmed(call.y_shape) if fmt else call.y_shape
-    form = Form(
-        None if x.shape == X.shape else x.shape,
-        None if h.shape == H0.shape else h.shape,
-        None if y_shape == (len(h), *x.shape[1:]) else y_shape,
-        "" if fmt else call.y_labels,
-        call.state_labels,
-        spec_of(call.values, asked, save=False),
-        {k: asked[k] for k in _OPERATIONS},
-    )
-    if len(_forms) >= MOST_FORMS:
-        _forms.clear()
-    _forms[_form_key(args, values, options)] = form
-    if options.get("SequenceLengths") is None:
-        _leave_plan(form, args, values, options)
-
-
 def _leave_plan(
     form: Form, args: tuple[DLArray, ...], values: list[Value], options: dict[str, Any]
 ) -> None:
-    """Leave a plan on the recurrent weights, unless something is traced."""
+    """Leave a plan on the recurrent weights, unless something is traced or has lengths."""
     X, H0, W, R, b = values
     if X.tape or H0.tape or W.tape or R.tape or b.tape:
+        return
+    if options.get("SequenceLengths") is not None:
         return
     if R is W or R is b:  # a plan would refer to the Value that holds it
         return
@@ -319,14 +213,6 @@ def _leave_plan(
     plans[_key(args, X.shape, H0.shape, options)] = plan
     R.plan = plans
 
-
-_OPERATIONS = (
-    "ResetGateMode",
-    "StateActivationFunction",
-    "GateActivationFunction",
-    "Direction",
-)
-"""The options that the operation itself has, beside the lengths."""
 
 gru.__doc__ = full_door.__doc__
 gru.__signature__ = inspect.signature(full_door)  # type: ignore[attr-defined]

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dlgru.ops import fastdoor
+from dlgru.ops import fastdoor, forms
 
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How often the full door was taken, from a start at which nothing is known."""
-    fastdoor._forms.clear()
+    forms._forms.clear()
     taken: list[int] = []
     right = fastdoor.gru_operation.op.call
 

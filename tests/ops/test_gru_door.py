@@ -10,7 +10,7 @@ from ops.gru_public import arrays_of, by_definition, case_of, check, close, host
 
 import dlgru as dl
 from dlgru.array import DLArray
-from dlgru.ops import fastdoor
+from dlgru.ops import forms
 
 
 def same(one: Any, two: Any) -> None:
@@ -169,12 +169,12 @@ def test_second_derivatives_through_a_form() -> None:
 
 
 def test_forms_do_not_grow_beyond_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastdoor, "MOST_FORMS", 5)
-    fastdoor._forms.clear()
+    monkeypatch.setattr(forms, "MOST", 5)
+    forms._forms.clear()
     _, H0, *weights = arrays_of(case_of())
     for T in range(1, 20):
         dl.gru(dl.dlarray(np.ones((2, 3, T)), "CBT"), H0, *weights)
-        assert len(fastdoor._forms) <= 5
+        assert len(forms._forms) <= 5
 
 
 # -- whatever is different is noticed ------------------------------------------------------
