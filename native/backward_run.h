@@ -11,7 +11,8 @@ typedef struct {
     forward_weights again; /* to rebuild gates */
     forward_rows rows[DLGRU_MAX_PARTS];
     real *spare[DLGRU_MAX_PARTS];  /* where states go that are known already */
-    real *packed[DLGRU_MAX_PARTS]; /* blocks of units of weight gradients, and three vectors of columns */
+    real *left;                    /* left sides of the products for weights, packed */
+    real *packed[DLGRU_MAX_PARTS]; /* three vectors of columns of the right side */
 } backward_memory;
 
 /* Groups of hidden units of one part, and the panels in them. */
@@ -27,10 +28,28 @@ static range panels_in(const dlgru_run *run, range groups) {
     return (range){group_start(panels, most, groups.first), group_start(panels, most, groups.end)};
 }
 
-/* Blocks of units of dW, then of dR, that one part sums up. */
-static range gradient_blocks(const dlgru_run *run, int part, int parts) {
-    const ptrdiff_t blocks = (run->dW ? blocks_of(run->C) : 0) + (run->dR ? blocks_of(run->H) : 0);
-    return (range){share(blocks, part, parts), share(blocks, part + 1, parts)};
+/* The gradients of the weights, as products over the rows of a chunk. */
+static gradients gradients_of(const dlgru_run *run, const backward_memory *m, int started) {
+    const chunk *c = &m->chunk;
+    const ptrdiff_t H = run->H;
+    gradients g = {.right = c->d, .next_right = c->next, .started = started};
+    const gradient of_R = {.left = c->from, .units = H, .columns = 3 * H, .to = run->dR, .next_to = 3 * H, .turned = H};
+    if (run->dR && !run->before) g.of[g.count++] = of_R;
+    if (run->dR && run->before) {
+        g.of[g.count] = of_R;
+        g.of[g.count].columns = 2 * H, g.of[g.count++].turned = 0;
+        g.of[g.count++] = (gradient){.left = (const real *const *)c->opened_rows, .units = H, .first = 2 * H,
+                                     .columns = H, .to = (real *)run->dR + 2 * H, .next_to = 3 * H};
+    }
+    if (run->dW)
+        g.of[g.count++] = (gradient){.left = c->x, .units = run->C, .first = (saved_of(run) - 3) * H, .columns = 3 * H,
+                                     .to = run->dW, .next_to = 3 * H};
+    real *packed = m->left;
+    for (int k = 0; k < g.count; k++) {
+        g.of[k].packed = packed;
+        packed += c->most * blocks_of(g.of[k].units) * ROWS;
+    }
+    return g;
 }
 
 static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory *m) {
@@ -38,10 +57,11 @@ static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory 
     lay_out_backward_weights(run, &c, &m->weights);
     lay_out_chunk(run, &c, &m->chunk, backward_chunk_rows(run));
     if (!run->gates) lay_out_weights(run, &c, &m->again);
+    const ptrdiff_t blocks = (run->dW ? blocks_of(run->C) : 0) + (run->dR ? (1 + run->before) * blocks_of(run->H) : 0);
+    m->left = piece(&c, (size_t)(m->chunk.most * blocks * ROWS) * sizeof(real));
     for (int part = 0; part < parts; part++) {
         const range groups = groups_for(run, part, parts), panels = panels_in(run, groups);
-        const range blocks = gradient_blocks(run, part, parts);
-        m->packed[part] = piece(&c, (size_t)(((blocks.end - blocks.first) * ROWS + 3 * LANES) * ROWS_AT_ONCE) * sizeof(real));
+        m->packed[part] = piece(&c, (size_t)(3 * LANES * ROWS_AT_ONCE) * sizeof(real));
         if (run->gates) continue;
         lay_out_rows(&c, &m->rows[part], m->chunk.most, panels.end - panels.first);
         m->spare[part] = piece(&c, (size_t)run->H * sizeof(real));
@@ -152,13 +172,18 @@ static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrd
         carry_on(w, H, most, groups, n, H, d_rows, 2 * H, w->R_n, NULL, w->d_opened + places.first * w->padded);
 }
 
+/* Packs one share of the left sides: those that are known before the walk, or r∘h. */
+static void pack_left_sides(const dlgru_run *run, const backward_memory *m, ptrdiff_t rows, int opened, int part, int parts) {
+    const gradients g = gradients_of(run, m, 0);
+    for (int k = 0; k < g.count; k++)
+        if ((g.of[k].left == (const real *const *)m->chunk.opened_rows) == opened)
+            pack_left(&g.of[k], rows, share(rows, part, parts), share(rows, part + 1, parts));
+}
+
 /* The chunk's share of the gradients that gather over rows. */
 static void gather(const dlgru_run *run, const backward_memory *m, ptrdiff_t rows, int started, int part, int parts) {
     const chunk *c = &m->chunk;
-    const ptrdiff_t H = run->H, C = run->C, kinds = saved_of(run), blocks_W = run->dW ? blocks_of(C) : 0;
-    const range blocks = gradient_blocks(run, part, parts);
-    const real *of_W = c->d + (kinds - 3) * H;
-    real *packed = m->packed[part];
+    const ptrdiff_t H = run->H, kinds = saved_of(run);
     if (run->dx)
         gradient_of_x(run, &m->weights, c, (range){share(rows, part, parts), share(rows, part + 1, parts)});
     if (run->db) {
@@ -166,23 +191,8 @@ static void gather(const dlgru_run *run, const backward_memory *m, ptrdiff_t row
         const ptrdiff_t first = share(vectors, part, parts) * LANES;
         add_columns(c->d, c->next, rows, first, smaller(kinds * H, share(vectors, part + 1, parts) * LANES), m->weights.db);
     }
-    if (run->dW && blocks.first < blocks_W) {
-        const gradient g = {.left = c->x, .right = of_W, .next_right = c->next, .units = C, .columns = 3 * H,
-                            .to = run->dW, .next_to = 3 * H, .started = started};
-        add_gradient(&g, rows, blocks.first, smaller(blocks.end, blocks_W), packed);
-    }
-    if (run->dR && blocks.end > blocks_W) {
-        gradient g = {.left = c->from, .right = c->d, .next_right = c->next, .units = H, .columns = 3 * H,
-                      .to = run->dR, .next_to = 3 * H, .turned = run->before ? 0 : H, .started = started};
-        const ptrdiff_t first = larger(blocks.first - blocks_W, 0), end = blocks.end - blocks_W;
-        if (run->before) {
-            g.columns = 2 * H;
-            add_gradient(&g, rows, first, end, packed);
-            g.left = (const real *const *)c->opened_rows;
-            g.right = c->d + 2 * H, g.to = (real *)run->dR + 2 * H, g.columns = H;
-        }
-        add_gradient(&g, rows, first, end, packed);
-    }
+    const gradients g = gradients_of(run, m, started);
+    if (g.count) add_gradients(&g, rows, part, parts, m->packed[part]);
 }
 
 /* What is left when the walk is over. */
@@ -260,6 +270,7 @@ static int walk_back(const dlgru_run *run, backward_memory *m, int part, int par
         }
         if (part == 0) table(run, &m->chunk, s0, s1);
         if (!meet(run, part, parts, shares)) return 0;
+        for (ptrdiff_t p = shares->first; p < shares->end; p++) pack_left_sides(run, m, rows, 0, (int)p, parts);
         if (!run->gates && !gates_again(run, m, s0, s1, part, parts, shares)) return 0;
         ptrdiff_t first = rows;
         for (ptrdiff_t s = s1 - 1; s >= s0; s--) {
@@ -274,6 +285,10 @@ static int walk_back(const dlgru_run *run, backward_memory *m, int part, int par
             }
         }
         if (!meet(run, part, parts, shares)) return 0;
+        if (run->before && run->dR) {
+            for (ptrdiff_t p = shares->first; p < shares->end; p++) pack_left_sides(run, m, rows, 1, (int)p, parts);
+            if (!meet(run, part, parts, shares)) return 0;
+        }
         for (ptrdiff_t p = shares->first; rows && p < shares->end; p++) gather(run, m, rows, started, (int)p, parts);
         started = started || rows;
         if (!meet(run, part, parts, shares)) return 0;
