@@ -65,9 +65,14 @@ INLINE ptrdiff_t place_of(const gradient *g, ptrdiff_t column) {
 /* Adds sums of one vector of columns, at the ends of the columns or across the turn. */
 static void put(const gradient *g, ptrdiff_t unit, ptrdiff_t column, const real *sums, int add) {
     real *to = g->to + unit * g->next_to;
-    for (ptrdiff_t j = larger(0, -column); j < smaller(LANES, g->columns - column); j++) {
-        const ptrdiff_t at = place_of(g, column + j);
-        to[at] = add ? to[at] + sums[j] : sums[j];
+    const ptrdiff_t end = smaller(LANES, g->columns - column);
+    for (ptrdiff_t j = larger(0, -column), stop; j < end; j = stop) {
+        const int turns = column + j < g->turned && column + end > g->turned;
+        stop = turns ? g->turned - column : end;
+        real *at = to + place_of(g, column + j);
+        vec sum = load_up_to(sums + j, stop - j);
+        if (add) sum += load_up_to(at, stop - j);
+        store_up_to(at, sum, stop - j);
     }
 }
 
