@@ -121,11 +121,14 @@ def _shown(value: Any) -> Any:
     return value
 
 
-register(
-    Struct,
-    lambda s: (list(s), list(dict.values(s))),
-    lambda s, items: Struct(zip(s, items, strict=True)),
-)
+def _with_fields(s: Struct, items: list[Any]) -> Struct:
+    """A struct with the names of `s`, which need no further check, and other values."""
+    made = Struct.__new__(Struct)
+    dict.update(made, zip(s, items, strict=True))
+    return made
+
+
+register(Struct, lambda s: (list(s), list(dict.values(s))), _with_fields)
 
 
 class MissingField:

@@ -33,9 +33,11 @@ def register(kind: type, opener: Opener, builder: Builder) -> None:
 def rules_of(x: Any) -> Rules | None:
     """How to open and build `x`, or None if it is a leaf."""
     kind = type(x)
-    if kind not in _found:
+    try:
+        return _found[kind]
+    except KeyError:
         _found[kind] = next((_register[k] for k in kind.__mro__ if k in _register), None)
-    return _found[kind]
+        return _found[kind]
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -54,6 +56,14 @@ def _mapped(
 ) -> Any:
     opener, builder = rules
     names, items = opener(tree)
+    if not others:
+        alone = []
+        for item in items:
+            inner = rules_of(item)
+            alone.append(
+                function(item) if inner is None else _mapped(function, item, inner, (), ())
+            )
+        return builder(tree, alone)
     columns = [_matching(other, names, path, tree) for other in others]
     built = []
     for k, item in enumerate(items):
