@@ -4,7 +4,7 @@
 
    Each run has random sizes, strides, lengths, options, class, instruction set and number of
    threads.  Arrays have exactly their bytes, gaps and padding hold NaN, results are NaN before,
-   and the same run on one thread must give the same bits.  Two callers work at a time; children that
+   and the same run on one thread, perhaps with weights packed before, must give the same bits.  Two callers work at a time; children that
    are forked after that, or meanwhile, run on their own.  Sanitizers do the rest. */
 #define _GNU_SOURCE
 #include <math.h>
@@ -18,6 +18,7 @@
 
 #include "arrays.h"
 #include "instruction_set.h"
+#include "memory.h"
 #include "reference.h"
 
 enum { CALLERS = 2, INPUTS = 7, RESULTS = 8 };
@@ -27,7 +28,7 @@ static atomic_long runs, skipped;
 
 typedef struct {
     fuzz_random random;
-    int is_double, set, place;
+    int is_double, set, place, packs;
     dlgru_run run;
     fuzz_array memory[INPUTS + 1]; /* one more for the lengths */
     int arrays;
@@ -82,6 +83,7 @@ static void make(problem *p) {
     p->is_double = fuzz_below(random, 2);
     p->set = fuzz_below(random, (unsigned)dlgru_instruction_set() + 1);
     p->place = fuzz_below(random, 3);
+    p->packs = fuzz_below(random, 2);
     const int shared = fuzz_below(random, 3) == 0; /* enough work for several threads */
     do {
         run->T = size(random, 8, 40), run->B = size(random, 9, 70);
@@ -142,7 +144,14 @@ static answers run_with(problem *p, int threads, unsigned wanted, int keep) {
         *places[k] = out.array[k].data;
     }
     dlgru_team_limit(threads);
-    if (dlgru_forward(&run, p->is_double, p->set) || dlgru_backward(&run, p->is_double, p->set)) {
+    /* One of the two runs of a problem with weights that were packed before, so that bits are compared. */
+    dlgru_run packed = run;
+    void *kept = threads == 1 && p->packs ? dlgru_pack(&packed, p->is_double, p->set) : NULL;
+    run.kept = kept;
+    const int failed = dlgru_forward(&run, p->is_double, p->set);
+    dlgru_memory_give_back(kept);
+    run.kept = NULL;
+    if (failed || dlgru_backward(&run, p->is_double, p->set)) {
         fprintf(stderr, "fuzz: a run got no memory\n");
         exit(2);
     }
