@@ -302,7 +302,6 @@ static void backward_part(void *job, int part, int parts) {
     range shares = {part, part + 1};
     lay_out_backward(run, parts, &m);
     start_back(run, &m, part, parts);
-    weigh_meetings(run, part, parts);
     if (walk_back(run, &m, part, parts, &shares) && part == 0) finish_gradients(run, &m);
 }
 

@@ -27,12 +27,6 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
     }
 }
 
-/* Not after this meeting, which others may have left already, but after the next: part 0 has to come
-   to that one before anybody leaves it. */
-static void go_alone(dlgru_barrier *barrier, unsigned count) {
-    atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);
-}
-
 int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
     const int parts = barrier->parts;
     const unsigned count = ++barrier->part[part].count;
@@ -44,22 +38,9 @@ int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
         waited += dlgru_signal_wait(&barrier->part[part].arrived[k], count, SPIN);
     }
     if (part == 0 && waited > 0 && !after(barrier) && !dlgru_team_pays(waited))
-        go_alone(barrier, count);
+        /* Not after this meeting, which others may have left already, but after the next: part 0
+           has to come to that one before anybody leaves it. */
+        atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);
     const unsigned last = after(barrier);
     return last == 0 || count < last;
-}
-
-/* Processors that share a cache meet in 0.1 us, others in 0.5 us, and a virtual machine may be moved
-   from the one to the other at any time.  So it is measured, in each run anew. */
-void dlgru_barrier_weigh(dlgru_barrier *barrier, int part, double most) {
-    enum { MEETINGS = 3 };
-    dlgru_barrier_wait(barrier, part); /* whoever is late */
-    const long long began = dlgru_now();
-    for (int k = 0; k < MEETINGS; k++) dlgru_barrier_wait(barrier, part);
-#if defined(DLGRU_IMPATIENT) /* in the fuzz, where time says nothing */
-    static unsigned runs; /* of part 0, whoever that is: the team is taken */
-    if (part == 0) most = runs++ % 4 ? 1e9 : 0;
-#endif
-    if (part == 0 && (double)(dlgru_now() - began) > MEETINGS * most && !after(barrier))
-        go_alone(barrier, barrier->part[part].count);
 }

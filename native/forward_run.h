@@ -124,7 +124,6 @@ static void forward_part(void *job, int part, int parts) {
         if (!meet(run, part, parts, &shares)) return;
     }
     if (run->by_units) {
-        weigh_meetings(run, part, parts);
         if (!walk(run, &m, part, parts, &shares)) return;
         for (ptrdiff_t p = shares.first; p < shares.end; p++)
             finish_places(run, (range){share(run->B, p, parts), share(run->B, p + 1, parts)});

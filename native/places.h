@@ -56,15 +56,6 @@ INLINE int meet(const dlgru_run *run, int part, int parts, range *shares) {
     return part == 0;
 }
 
-/* Where parts share the units they meet in every step.  If that costs more than it saves, part 0 goes
-   on alone.  A step of one observation does 75 operations a nanosecond in single, and what is
-   written before a meeting is fetched after it: that takes as long again. */
-INLINE void weigh_meetings(const dlgru_run *run, int part, int parts) {
-    const double operations = 6.0 * (double)run->B * (double)run->H * (double)run->H;
-    const double saved = operations / (75.0 * 4 / sizeof(real)) * (parts - 1) / parts;
-    if (run->by_units) dlgru_barrier_weigh(run->barrier, part, saved / (2.2 * (1 + run->before)));
-}
-
 /* Pieces of the run's memory, each on a 64-byte boundary.  With base NULL they are only counted. */
 typedef struct {
     char *base;

@@ -60,7 +60,4 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts);
    remains alone, and the other parts should return.  Parts that go on nevertheless still meet. */
 int dlgru_barrier_wait(dlgru_barrier *barrier, int part);
 
-/* Meet a few times.  If a meeting takes more nanoseconds than `most`, the next one returns 0. */
-void dlgru_barrier_weigh(dlgru_barrier *barrier, int part, double most);
-
 #endif
