@@ -41,6 +41,13 @@ static int take_weights(arrays *a, dlgru_run *run, PyObject *W, PyObject *R, PyO
     return 0;
 }
 
+static void take_options(dlgru_run *run, long mode) {
+    run->before = (mode & BEFORE) != 0;
+    run->downward = (mode & DOWNWARD) != 0;
+    run->gate = (mode & GATE) != 0;
+    run->act = (int)(mode / ACT % 4);
+}
+
 static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode, int *is_double) {
     if (!PyArray_Check(args[0]) || !PyArray_Check(args[3]) || PyArray_NDIM((PyArrayObject *)args[0]) != 3 ||
         PyArray_NDIM((PyArrayObject *)args[3]) != 2) {
@@ -59,10 +66,7 @@ static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode,
     const npy_intp H = PyArray_DIM((PyArrayObject *)args[3], 1);
     memset(run, 0, sizeof *run);
     run->T = T, run->B = B, run->C = C, run->H = H;
-    run->before = (mode & BEFORE) != 0;
-    run->downward = (mode & DOWNWARD) != 0;
-    run->gate = (mode & GATE) != 0;
-    run->act = (int)(mode / ACT % 4);
+    take_options(run, mode);
     if (T < 1 || B < 1 || C < 1 || H < 1 || run->act > 2) {
         PyErr_SetString(PyExc_ValueError, "a size is zero, or there is no such activation");
         return -1;
@@ -159,8 +163,8 @@ static PyObject *keep(PyObject *module, PyObject *const *args, Py_ssize_t count)
 }
 
 PyDoc_STRVAR(quick_doc,
-             "quick(x, h0, W, R, b) -> (y, last), or None if this is not the plainest step there is.\n"
-             "x is [C,1,1] or [C,1], and y alike.");
+             "quick(mode, x, h0, W, R, b, kept) -> (y, last), or None for arrays of another kind or size.\n"
+             "Where T = B = 1, x may be [C,1], and y is alike.");
 
 static int plainest(PyObject *given, int dimensions, int type) {
     return Py_TYPE(given) == &PyArray_Type && PyArray_NDIM((PyArrayObject *)given) == dimensions &&
@@ -170,31 +174,40 @@ static int plainest(PyObject *given, int dimensions, int type) {
 static dlgru_input input_of(PyObject *given) {
     PyArrayObject *array = (PyArrayObject *)given;
     const npy_intp *strides = PyArray_STRIDES(array), size = PyArray_ITEMSIZE(array);
-    return (dlgru_input){PyArray_DATA(array), strides[PyArray_NDIM(array) == 1 ? 0 : 1] / size, 0};
+    const int dimensions = PyArray_NDIM(array);
+    return (dlgru_input){PyArray_DATA(array), strides[dimensions == 1 ? 0 : 1] / size, dimensions == 3 ? strides[2] / size : 0};
 }
 
 static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    if (count != 5) return PyErr_Format(PyExc_TypeError, "quick takes 5 arguments");
-    if (Py_TYPE(args[0]) != &PyArray_Type) Py_RETURN_NONE;
-    arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
-    const int dimensions = PyArray_NDIM((PyArrayObject *)args[0]);
+    if (count != 7) return PyErr_Format(PyExc_TypeError, "quick takes 7 arguments");
+    const long mode = PyLong_AsLong(args[0]);
+    if (mode == -1 && PyErr_Occurred()) return NULL;
+    PyObject *const *given = args + 1;
+    if (Py_TYPE(given[0]) != &PyArray_Type) Py_RETURN_NONE;
+    arrays a = {.type = PyArray_TYPE((PyArrayObject *)given[0])};
+    const int dimensions = PyArray_NDIM((PyArrayObject *)given[0]);
     if ((a.type != NPY_FLOAT && a.type != NPY_DOUBLE) || dimensions < 2 || dimensions > 3 ||
-        !plainest(args[0], dimensions, a.type) || !plainest(args[1], 2, a.type) || !plainest(args[2], 2, a.type) || !plainest(args[3], 2, a.type) ||
-        !plainest(args[4], 1, a.type))
+        !plainest(given[0], dimensions, a.type) || !plainest(given[1], 2, a.type) || !plainest(given[2], 2, a.type) ||
+        !plainest(given[3], 2, a.type) || !plainest(given[4], 1, a.type))
         Py_RETURN_NONE;
-    const npy_intp *x = PyArray_DIMS((PyArrayObject *)args[0]), *h = PyArray_DIMS((PyArrayObject *)args[1]);
-    const npy_intp *W = PyArray_DIMS((PyArrayObject *)args[2]), *R = PyArray_DIMS((PyArrayObject *)args[3]);
-    const npy_intp C = x[0], H = h[0];
-    if (C < 1 || H < 1 || x[1] != 1 || x[dimensions - 1] != 1 || h[1] != 1 || W[0] != 3 * H || W[1] != C || R[0] != 3 * H ||
-        R[1] != H || PyArray_DIM((PyArrayObject *)args[4], 0) != 3 * H)
+    const npy_intp *x = PyArray_DIMS((PyArrayObject *)given[0]), *h = PyArray_DIMS((PyArrayObject *)given[1]);
+    const npy_intp *W = PyArray_DIMS((PyArrayObject *)given[2]), *R = PyArray_DIMS((PyArrayObject *)given[3]);
+    const npy_intp C = x[0], H = h[0], B = h[1], T = dimensions == 3 ? x[2] : 1;
+    const npy_intp biases = PyArray_DIM((PyArrayObject *)given[4], 0);
+    if (C < 1 || H < 1 || B < 1 || T < 1 || x[1] != B || (dimensions == 2 && B != 1) || W[0] != 3 * H || W[1] != C ||
+        R[0] != 3 * H || R[1] != H || (biases != 3 * H && (biases != 6 * H || mode & BEFORE)) || mode & SAVE ||
+        mode / ACT % 4 > 2)
         Py_RETURN_NONE;
-    dlgru_run run = {.T = 1, .B = 1, .C = C, .H = H, .biases = 3};
-    run.x = input_of(args[0]), run.h0 = input_of(args[1]), run.W = input_of(args[2]);
-    run.R = input_of(args[3]), run.b = input_of(args[4]);
-    PyObject *y = made(&a, dimensions, H, 1, 1, &run.y), *last = y ? made(&a, 2, H, 1, 0, &run.last) : NULL;
+    dlgru_run run = {.T = T, .B = B, .C = C, .H = H, .biases = (int)(biases / H)};
+    take_options(&run, mode);
+    run.x = input_of(given[0]), run.h0 = input_of(given[1]), run.W = input_of(given[2]);
+    run.R = input_of(given[3]), run.b = input_of(given[4]);
+    const int is_double = a.type == NPY_DOUBLE, set = dlgru_instruction_set();
+    if (take_kept(&run, given[5], is_double, set) < 0) return NULL;
+    PyObject *y = made(&a, dimensions, H, B, T, &run.y), *last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
     PyObject *answer = last ? PyTuple_New(2) : NULL;
-    if (!answer || run_it(dlgru_forward, &run, a.type == NPY_DOUBLE, dlgru_instruction_set())) {
+    if (!answer || run_it(dlgru_forward, &run, is_double, set)) {
         Py_XDECREF(y);
         Py_XDECREF(last);
         Py_XDECREF(answer);

@@ -1,16 +1,17 @@
 """Which engine runs a recurrent operation, and why.
 
 An **engine** is a module that computes a whole operation in one direction, on
-arrays without labels, by four functions (and two more if it likes)::
+arrays without labels, by four functions (and three more if it likes)::
 
     forward (spec, x, state, W, R, b, extra)                -> Out(y, last, traces, reserve)
     backward(reserve, dy, dlast, dtraces, needs, keep=True) -> Grads(x, state, W, R, b, inner)
     accepts (spec) -> True | reason          cost(spec) -> seconds
-    quick   (x, h0, W, R, b) -> (y, last) | None     one plain time step, or None: take forward;
-                                                     x is [C,B,1] or [C,B], and y alike
-    keep    (spec, W, R, b, kept) -> Extra           weights made ready for further runs;
-                                                     `kept`, a dictionary, holds what there is
-    tried   (spec) -> bool          False: on this device it has never run; only on request
+    tried   (spec) -> bool      False: on this device it has never run; only on request
+    short   (spec) -> run | None         a short way for forward runs without a reserve:
+                                run(x, h0, W, R, b, kept) -> (y, last), or None: take forward;
+                                where T = B = 1, x may be [C,1], and y is alike
+    keep    (spec) -> (key, make) | None     for callers that run the same weights again:
+                                make(W, R, b) -> kept, as one key has it for all such runs
 
 The cheapest engine that accepts a spec and has been tried runs it.  ``use_engine`` or the
 environment variable ``DLGRU_ENGINE``, read when dlgru is imported, forces one, and a forced

@@ -46,7 +46,8 @@ class _Plan(NamedTuple):
 
     spec: Spec
     engine: Engine
-    quick: Any
+    short: Any  # as `choice.py` has them; None where the engine or the spec has none
+    keep: Any
     x: tuple[int, ...]
     W: tuple[int, ...]
     R: tuple[int, ...]
@@ -63,12 +64,13 @@ def _plan(spec: Spec, forced: str | None) -> _Plan:
     T, B, C, H = spec[:4]
     rows = 2 * H if spec.direction == "bidirectional" else H
     empty = T * B * H == 0
-    plainest = spec == Spec(*spec[:5]) and T == 1 and C > 0 and not empty
+    whole = C > 0 and not empty and spec.direction != "bidirectional"
     recurrent = len(spec.rows_r) * rows
     return _Plan(
         spec,
         engine,
-        getattr(engine, "quick", None) if plainest else None,
+        short=engine.short(spec) if whole and hasattr(engine, "short") else None,
+        keep=engine.keep(spec) if whole and hasattr(engine, "keep") else None,
         x=(C, B, T),
         W=(len(spec.rows_w) * rows, C),
         R=(recurrent, H),
@@ -80,24 +82,14 @@ def _plan(spec: Spec, forced: str | None) -> _Plan:
     )
 
 
-def short_way(spec: Spec) -> Any:
-    """Return the chosen engine's `quick` if it serves this spec, else None.
+def short_ways(spec: Spec) -> tuple[Any, Any]:
+    """Return the chosen engine's `short` and `keep` for this spec, each None if there is none.
 
     For a caller that knows the sizes and classes to be right and that the state is ``H×B``;
-    `choice.py` says what `quick` is.
-    """
-    return _plan(spec, forced_engine()).quick
-
-
-def keeper(spec: Spec) -> Any:
-    """Return the chosen engine's `keep` if it serves this spec, else None.
-
-    For callers that run the same weights again, and give what it returns as `extra`.
+    `choice.py` says what they are.
     """
     plan = _plan(spec, forced_engine())
-    if plan.empty or spec.C == 0 or spec.direction == "bidirectional":
-        return None
-    return getattr(plan.engine, "keep", None)
+    return plan.short, plan.keep
 
 
 def run_forward(
@@ -112,8 +104,8 @@ def run_forward(
     """Compute a recurrent operation on raw arrays; the reserve is None with ``save="none"``."""
     plan = _plan(spec, forced_engine())
     _check(plan, x, state, W, R, b, extra)
-    if plan.quick is not None and state[0].shape == plan.state:
-        answer = plan.quick(x, state[0], W, R, b)
+    if plan.short is not None and state[0].shape == plan.state:
+        answer = plan.short(x, state[0], W, R, b, extra.kept)
         if answer is not None:
             return Out(answer[0], (answer[1],), (), None)
     xp = xp_of(x)

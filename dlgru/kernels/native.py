@@ -12,6 +12,7 @@ sums run in one order whatever the sizes (see ``native/tiles.h``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from dlgru.backend import RawArray
 from dlgru.kernels import extension
 from dlgru.kernels.modes import GRU_MODES, Modes, refusal, spent_reserve
-from dlgru.kernels.spec import NO_EXTRA, Extra, Grads, Needs, Out, Spec, State
+from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "native"
 
@@ -51,29 +52,27 @@ def cost(spec: Spec) -> float:
     return 1e-6 + products / 180e9 + 1e-9 * rows * spec.H
 
 
-def quick(
-    x: RawArray, h0: RawArray, W: RawArray, R: RawArray, b: RawArray
-) -> tuple[RawArray, RawArray] | None:
-    """Take one time step of one observation of the default GRU; None where that is not asked."""
-    return None
+def short(spec: Spec) -> Any:
+    """Return the short way for runs of this spec that keep nothing; all but those with lengths."""
+    if spec.save != "none" or spec.lengths or spec.direction == "bidirectional":
+        return None
+    return partial(_native.quick, _mode(spec))
 
 
-if PRESENT:
-    quick = _native.quick
+def keep(spec: Spec) -> tuple[Any, Any] | None:
+    """Return by what weights are packed for runs of this spec, and how; None for short runs."""
+    if spec.T * spec.B <= 4:  # these read the weights where they are
+        return None
+    alone = spec.B == 1
+    key = (NAME, spec.reset, alone, _native.instruction_set())
+    return key, partial(_packed, _mode(spec), alone)
 
 
-def keep(spec: Spec, W: RawArray, R: RawArray, b: RawArray | None, kept: dict[Any, Extra]) -> Extra:
-    """Pack weights for the runs of a spec to come, or find in `kept` what was packed before."""
-    if spec.T * spec.B <= 4:  # such calls read the weights where they are
-        return NO_EXTRA
-    one = spec.B == 1
-    key = (NAME, spec.reset, one, _native.instruction_set())
-    if key not in kept:
-        try:
-            kept[key] = Extra(kept=_native.keep(W, R, b, _mode(spec), one))
-        except MemoryError:  # then each call packs for itself
-            kept[key] = NO_EXTRA
-    return kept[key]
+def _packed(mode: int, alone: bool, W: RawArray, R: RawArray, b: RawArray | None) -> Any:
+    try:
+        return _native.keep(W, R, b, mode, alone)
+    except MemoryError:  # then each run packs for itself
+        return None
 
 
 @dataclass(slots=True)

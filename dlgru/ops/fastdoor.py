@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import RawArray
 from dlgru.kernels.choice import forced_engine
-from dlgru.kernels.interface import keeper, run_forward, short_way
+from dlgru.kernels.interface import run_forward, short_ways
 from dlgru.kernels.spec import NO_EXTRA, Extra, Spec
 from dlgru.ops import forms
 from dlgru.ops.forms import Form
@@ -42,9 +42,9 @@ class Plan(NamedTuple):
     y_labels: str
     state_labels: str
     spec: Spec
-    quick: Any  # the engine's short way, or None; its Y has as many dimensions as X …
-    quick_shape: tuple[int, ...] | None  # … and is reshaped to this
-    keep: Any  # the engine's `keep`, or None
+    short: Any  # the engine's short way, or None
+    direct: bool  # X goes there as it is, and Y comes with as many dimensions
+    keep: Any  # the engine's `keep` for this spec, or None
     W: RawArray
     R: RawArray
     b: RawArray
@@ -57,7 +57,7 @@ class Plans(dict[Any, Plan]):
 
     def __init__(self, W: Value, b: Value) -> None:
         self.W, self.b = W, b
-        self.kept: dict[Any, Extra] = {}  # the engines' own
+        self.kept: dict[Any, Any] = {}  # what engines made of them
 
 
 def gru(*args: Any, **options: Any) -> Any:
@@ -137,20 +137,28 @@ def _fill(form: Form, values: list[Value], lengths: Any, nargout: int) -> Any:
 
 def _follow(plans: Plans, plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray, RawArray]:
     """Y, and the raw last state.  Reshapes add or drop singletons: their order is no matter."""
-    _, _, x_shape, h_shape, y_shape, labels, _, spec, quick, quick_shape, keep, W, R, b = plan
+    _, _, x_shape, h_shape, y_shape, labels, _, spec, short, direct, keep, W, R, b = plan
     if h_shape is not None:
         h = h.reshape(h_shape)
-    if quick is not None:
-        answer = quick(x, h, W, R, b)
+    if direct:
+        answer = short(x, h, W, R, b, None)
         if answer is not None:
-            y, last = answer
-            if quick_shape is not None:
-                y = y.reshape(quick_shape)
-            return wrap(Value(y), labels), last
+            return wrap(Value(answer[0]), labels), answer[1]
     if x_shape is not None:
         x = x.reshape(x_shape)
-    extra = NO_EXTRA if keep is None else keep(spec, W, R, b, plans.kept)
-    y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b, extra)
+    kept = answer = None
+    if keep is not None:
+        key, make = keep
+        kept = plans.kept.get(key)
+        if kept is None:
+            kept = plans.kept[key] = make(W, R, b)
+    if short is not None:
+        answer = short(x, h, W, R, b, kept)
+    if answer is None:
+        extra = NO_EXTRA if kept is None else Extra(kept=kept)
+        y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b, extra)
+    else:
+        y, last = answer
     if y_shape is not None:
         y = y.reshape(y_shape)
     return wrap(Value(y), labels), last
@@ -189,18 +197,19 @@ def _leave_plan(
     if R is W or R is b:  # a plan would refer to the Value that holds it
         return
     spec, shape = form.spec, X.data.shape
-    quick = quick_shape = None
-    if shape[0] == spec.C and len(shape) <= 3 and (form.h_shape or H0.data.shape)[1] == spec.B:
-        quick = short_way(spec)
-        quick_shape = form.y_shape or (spec.H, *(form.x_shape or shape)[1:])
+    short, keep = short_ways(spec)
+    if (form.h_shape or H0.data.shape)[1] != spec.B:
+        short = None
+    y_shape = form.y_shape or (spec.H, spec.B, spec.T)
+    one = short is not None and spec.T == spec.B == 1
     plan = Plan(
         type(R.data),
         R.data.dtype,
         *form[:5],
         spec,
-        quick,
-        None if quick_shape is not None and len(quick_shape) == len(shape) else quick_shape,
-        keeper(spec),
+        short,
+        one and shape in ((spec.C, 1), (spec.C, 1, 1)) and len(y_shape) == len(shape),
+        keep,
         W.data,
         R.data,
         b.data.reshape(-1),

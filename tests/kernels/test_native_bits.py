@@ -130,7 +130,7 @@ def test_streaming_step_by_step_gives_the_bits_of_the_whole_run(
     whole = run(case, "none", None, None)
     h = case.h0
     for t in range(sizes[0]):
-        y, h = native.quick(case.x[..., t : t + 1], h, case.W, case.R, case.b)
+        y, h = extension.native.quick(0, case.x[..., t : t + 1], h, case.W, case.R, case.b, None)
         np.testing.assert_array_equal(y, whole["y"][..., t : t + 1])
     np.testing.assert_array_equal(h, whole["last"])
 

@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 from complex_gru import ARRAYS, Case
-from gru_cases import FORMS, WAYS, backward, by_name, data, directions, forward, make, spec_for
+from gru_cases import (
+    ACTS,
+    FORMS,
+    GATES,
+    WAYS,
+    backward,
+    by_name,
+    data,
+    directions,
+    forward,
+    make,
+    spec_for,
+)
 
 from dlgru.errors import DlgruValueError
 from dlgru.kernels import extension, native, plain
@@ -22,6 +34,11 @@ from dlgru.kernels.choice import choice
 from dlgru.kernels.spec import Extra, Needs
 
 SAVES = ["none", "gates", "y"]
+
+
+def quick(*arrays: Any) -> Any:
+    """The short way of the default GRU."""
+    return extension.native.quick(0, *arrays, None)
 
 
 def outputs(case: Case, save: str) -> list[Any]:
@@ -73,7 +90,7 @@ for sizes in SIZES:
                     out = native.forward(spec_for(case, save), x, (h0,), W, R, b, Extra())
                     native.backward(out.reserve, dy, (dlast,), (), Needs())
                 if sizes[:2] == (1, 1) and reset == "after":
-                    assert native.quick(x, h0, W, R, b) is not None
+                    assert extension.native.quick(0, x, h0, W, R, b, None) is not None
 print("nothing touched")
 '''
 
@@ -194,12 +211,34 @@ def test_any_strides_give_the_same_bits(
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 4, 8), (1, 3, 5, 17), (6, 1, 70, 130), (20, 9, 3, 33)])
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("way", ["forward", "backward"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_short_way_gives_the_bits_of_the_long_one(
+    form: tuple[str, int], way: str, act: str, gate: str, sizes: tuple[int, ...]
+) -> None:
+    options = {"gate": gate, "act": act, "direction": way, "reset": form[0]}
+    for dtype in (np.float32, np.float64):
+        case = make(*sizes, bias=form[1], dtype=dtype, **options)
+        arrays = (case.x, case.h0, case.W, case.R, case.b)
+        found = native.short(spec_for(case, "none"))(*arrays, None)
+        if case.b is None:
+            assert found is None
+            continue
+        expected = native.forward(spec_for(case, "none"), case.x, (case.h0,), *arrays[2:], Extra())
+        np.testing.assert_array_equal(found[0], expected.y)
+        np.testing.assert_array_equal(found[1], expected.last[0])
+        assert found[0].flags.f_contiguous and found[1].flags.f_contiguous
+
+
 def test_the_short_way_takes_strides_or_leaves_them() -> None:
     case = make(1, 1, 5, 17)
-    expected = native.quick(case.x, case.h0, case.W, case.R, case.b)
+    expected = quick(case.x, case.h0, case.W, case.R, case.b)
     for change in STRIDES.values():
         moved = data(case, change)
-        found = native.quick(moved.x, moved.h0, moved.W, moved.R, moved.b)
+        found = quick(moved.x, moved.h0, moved.W, moved.R, moved.b)
         if found is not None:
             np.testing.assert_array_equal(found[0], expected[0])
 
@@ -207,7 +246,7 @@ def test_the_short_way_takes_strides_or_leaves_them() -> None:
 def test_the_short_way_leaves_what_is_not_plain() -> None:
     case = make(1, 1, 5, 7)
     arrays = [case.x, case.h0, case.W, case.R, case.b]
-    assert native.quick(*arrays) is not None
+    assert quick(*arrays) is not None
     wrong = {
         0: [
             case.x[:4],
@@ -224,7 +263,7 @@ def test_the_short_way_leaves_what_is_not_plain() -> None:
     }
     for k, values in wrong.items():
         for value in values:
-            assert native.quick(*arrays[:k], value, *arrays[k + 1 :]) is None
+            assert quick(*arrays[:k], value, *arrays[k + 1 :]) is None
 
 
 @pytest.mark.parametrize("save", SAVES)
@@ -322,7 +361,7 @@ def test_without_memory_there_is_an_error_and_nothing_else(
             backward(out, *directions(case))
         wide = make(1, 1, 3, 500)
         with pytest.raises(MemoryError):
-            native.quick(wide.x, wide.h0, wide.W, wide.R, wide.b)
+            quick(wide.x, wide.h0, wide.W, wide.R, wide.b)
         native_module.memory_limit(0)
         np.testing.assert_array_equal(out.y, forward(case).y)
         assert np.isfinite(backward(out, *directions(case)).W).all()
@@ -347,7 +386,7 @@ def test_calls_leave_nothing_behind() -> None:
     def work() -> None:
         outputs(case, "gates")
         outputs(moved, "y")
-        native.quick(step.x, step.h0, step.W, step.R, step.b)
+        quick(step.x, step.h0, step.W, step.R, step.b)
 
     for _ in range(3):
         work()

@@ -16,7 +16,7 @@ from ops.gru_public import arrays_of, case_of, check, close, host, loops, option
 
 import dlgru as dl
 from dlgru.array import DLArray
-from dlgru.kernels import choice, plain, use_engine
+from dlgru.kernels import choice, extension, plain, use_engine
 from dlgru.ops.fastdoor import LARGEST
 
 
@@ -128,8 +128,7 @@ def test_repeated_calls_keep_what_the_engine_made_of_the_weights() -> None:
         for _ in range(2):
             part = dl.gru(X[:, :, :T], H0, W, R, b)
             np.testing.assert_array_equal(host(part), host(expected)[:, :, :T])
-    native = [e for e in choice.ENGINES if e.NAME == "native" and hasattr(e, "keep")]
-    if native and native[0].PRESENT:
+    if extension.native is not None:
         assert len(plans_of(R).kept) == 1
     R[0, 0] = 5.0
     changed = case.R.copy()
