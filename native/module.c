@@ -164,7 +164,7 @@ static PyObject *keep(PyObject *module, PyObject *const *args, Py_ssize_t count)
 
 PyDoc_STRVAR(quick_doc,
              "quick(mode, x, h0, W, R, b, kept) -> (y, last), or None for arrays of another kind or size.\n"
-             "Where T = B = 1, x may be [C,1], and y is alike.");
+             "h0 may have one column for all observations.  Where T = B = 1, x may be [C,1], and y is alike.");
 
 static int plainest(PyObject *given, int dimensions, int type) {
     return Py_TYPE(given) == &PyArray_Type && PyArray_NDIM((PyArrayObject *)given) == dimensions &&
@@ -193,9 +193,9 @@ static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count
         Py_RETURN_NONE;
     const npy_intp *x = PyArray_DIMS((PyArrayObject *)given[0]), *h = PyArray_DIMS((PyArrayObject *)given[1]);
     const npy_intp *W = PyArray_DIMS((PyArrayObject *)given[2]), *R = PyArray_DIMS((PyArrayObject *)given[3]);
-    const npy_intp C = x[0], H = h[0], B = h[1], T = dimensions == 3 ? x[2] : 1;
+    const npy_intp C = x[0], H = h[0], B = x[1], T = dimensions == 3 ? x[2] : 1;
     const npy_intp biases = PyArray_DIM((PyArrayObject *)given[4], 0);
-    if (C < 1 || H < 1 || B < 1 || T < 1 || x[1] != B || (dimensions == 2 && B != 1) || W[0] != 3 * H || W[1] != C ||
+    if (C < 1 || H < 1 || B < 1 || T < 1 || (h[1] != B && h[1] != 1) || (dimensions == 2 && B != 1) || W[0] != 3 * H || W[1] != C ||
         R[0] != 3 * H || R[1] != H || (biases != 3 * H && (biases != 6 * H || mode & BEFORE)) || mode & SAVE ||
         mode / ACT % 4 > 2)
         Py_RETURN_NONE;
@@ -203,6 +203,7 @@ static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count
     take_options(&run, mode);
     run.x = input_of(given[0]), run.h0 = input_of(given[1]), run.W = input_of(given[2]);
     run.R = input_of(given[3]), run.b = input_of(given[4]);
+    if (h[1] == 1) run.h0.next = 0; /* one state for all observations */
     const int is_double = a.type == NPY_DOUBLE, set = dlgru_instruction_set();
     if (take_kept(&run, given[5], is_double, set) < 0) return NULL;
     PyObject *y = made(&a, dimensions, H, B, T, &run.y), *last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;

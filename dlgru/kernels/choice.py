@@ -9,7 +9,8 @@ arrays without labels, by four functions (and three more if it likes)::
     tried   (spec) -> bool      False: on this device it has never run; only on request
     short   (spec) -> run | None         a short way for forward runs without a reserve:
                                 run(x, h0, W, R, b, kept) -> (y, last), or None: take forward;
-                                where T = B = 1, x may be [C,1], and y is alike
+                                h0 is [H,B] or [H,1]; where T = B = 1, x may be [C,1], and y
+                                is alike
     keep    (spec) -> (key, make) | None     for callers that run the same weights again:
                                 make(W, R, b) -> kept, as one key has it for all such runs
 

@@ -85,8 +85,7 @@ def _plan(spec: Spec, forced: str | None) -> _Plan:
 def short_ways(spec: Spec) -> tuple[Any, Any]:
     """Return the chosen engine's `short` and `keep` for this spec, each None if there is none.
 
-    For a caller that knows the sizes and classes to be right and that the state is ``H×B``;
-    `choice.py` says what they are.
+    For a caller that knows the sizes and classes to be right; `choice.py` says what they are.
     """
     plan = _plan(spec, forced_engine())
     return plan.short, plan.keep
@@ -104,7 +103,7 @@ def run_forward(
     """Compute a recurrent operation on raw arrays; the reserve is None with ``save="none"``."""
     plan = _plan(spec, forced_engine())
     _check(plan, x, state, W, R, b, extra)
-    if plan.short is not None and state[0].shape == plan.state:
+    if plan.short is not None:
         answer = plan.short(x, state[0], W, R, b, extra.kept)
         if answer is not None:
             return Out(answer[0], (answer[1],), (), None)

@@ -198,8 +198,6 @@ def _leave_plan(
         return
     spec, shape = form.spec, X.data.shape
     short, keep = short_ways(spec)
-    if (form.h_shape or H0.data.shape)[1] != spec.B:
-        short = None
     y_shape = form.y_shape or (spec.H, spec.B, spec.T)
     one = short is not None and spec.T == spec.B == 1
     plan = Plan(

@@ -231,6 +231,13 @@ def test_the_short_way_gives_the_bits_of_the_long_one(
         np.testing.assert_array_equal(found[0], expected.y)
         np.testing.assert_array_equal(found[1], expected.last[0])
         assert found[0].flags.f_contiguous and found[1].flags.f_contiguous
+        # One state for all observations is the same as that state for each.
+        one = np.asfortranarray(case.h0[:, :1])
+        each = np.asfortranarray(np.repeat(one, sizes[1], 1))
+        short = native.short(spec_for(case, "none"))
+        pair = [short(case.x, h, *arrays[2:], None) for h in (one, each)]
+        np.testing.assert_array_equal(pair[0][0], pair[1][0])
+        np.testing.assert_array_equal(pair[0][1], pair[1][1])
 
 
 def test_the_short_way_takes_strides_or_leaves_them() -> None:
