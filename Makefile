@@ -46,7 +46,7 @@ kernels: $(VENV)/.stamp-kernels  ## compile the GPU kernels and run them on an e
 	DLGRU_KERNELS=1 $(BIN)/python -m pytest tests/kernels/gpu
 
 gpu-check:  ## check and time everything on a GPU; PYTHON is one that has CuPy
-	PYTHONPATH=. $(PYTHON) benchmarks/gpu/gpu_check.py benchmarks/gpu/results.json
+	PYTHONPATH=.:tests $(PYTHON) benchmarks/gpu/gpu_check.py benchmarks/gpu/results.json
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) docs/_build build dist *.egg-info dlgru/_native*.so dlgru/_native*.pyd

@@ -64,8 +64,8 @@ def batch(sequences: list[Any], speakers: Any) -> tuple[Any, Any, Any]:
 
 def predict(p: Any, X: Any, lengths: Any) -> Any:
     """Probabilities ``Y[C,B]``: the state after each sequence's own last step, classified."""
-    H0 = dl.dlarray(dl.zeros(HIDDEN, 1, "single"), "CB")
     g = p.gru
+    H0 = dl.dlarray(dl.zeros(HIDDEN, 1, like=g.bias), "CB")  # where the parameters are
     _, h = dl.gru(X, H0, g.weights, g.recurrentWeights, g.bias, SequenceLengths=lengths, nargout=2)
     return dl.softmax(dl.fullyconnect(h, p.fc.weights, p.fc.bias))
 

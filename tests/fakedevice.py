@@ -28,17 +28,19 @@ class OutOfMemoryError(MemoryError):
 
 
 class Traffic:
-    """What has gone on since the last ``reset``: transfers, waits, and elements written.
+    """What has gone on since the last ``reset``.
 
-    `room` is the number of arrays that still fit on the device, where that matters.
+    Transfers, waits, elements written, and calls that compute or write something there, which
+    are one launch at least.  `room` is the number of arrays that still fit on the device, where
+    that matters.
     """
 
-    sent = fetched = waited = written = 0
+    sent = fetched = waited = written = launched = 0
     room: int | None = None
 
     def reset(self) -> None:
         """Start counting again."""
-        self.sent = self.fetched = self.waited = self.written = 0
+        self.sent = self.fetched = self.waited = self.written = self.launched = 0
 
     def allocate(self, size: int) -> None:
         """Take memory for an array that is about to be written."""
@@ -101,17 +103,23 @@ class FakeArray:
         parts = key if type(key) is tuple else (key,)
         if any(isinstance(part, FakeArray) and part._host.dtype == bool for part in parts):
             TRAFFIC.waited += 1  # how many elements a mask selects is known only then
-        return on_device(self._host[inside(key)])
+        found = self._host[inside(key)]
+        if isinstance(found, np.ndarray):  # one element is a view there, too
+            TRAFFIC.launched += fresh(found, self._host)
+        return on_device(found)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._host[inside(key)] = inside(value)
-        TRAFFIC.written += self._host[inside(key)].size
+        written = self._host[inside(key)].size
+        TRAFFIC.written += written
+        TRAFFIC.launched += written > 0
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "_host":
             object.__setattr__(self, name, value)
         else:
             setattr(self._host, name, inside(value))  # x.real = y
+            TRAFFIC.launched += 1
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ONLY_ON_HOST:
@@ -149,13 +157,34 @@ def inside(x: Any) -> Any:
     return x._host if isinstance(x, FakeArray) else x
 
 
+def fresh(result: Any, *given: Any) -> bool:
+    """Whether a result was computed or copied: it is no view of what was given."""
+    if type(result) in (tuple, list):
+        return any(fresh(part, *given) for part in result)
+    arrays = [x for x in given if isinstance(x, np.ndarray)]
+    made = isinstance(result, np.ndarray | np.generic) and result.size > 0
+    return made and not any(np.may_share_memory(result, x) for x in arrays)
+
+
+def launches(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> bool:
+    """Whether a call makes the device do something, rather than describe its memory anew."""
+    if name.startswith("empty"):
+        return False
+    if isinstance(function, np.ufunc) or result is None or "out" in kwargs or name == "dot":
+        return getattr(result, "size", 1) > 0  # nothing comes back from copyto
+    return fresh(result, getattr(function, "__self__", None), *args, *kwargs.values())
+
+
 def forwarded(function: Any, name: str) -> Any:
     """A function of NumPy's, for arrays on the device."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         CALLED.add((name, len(args), frozenset(kwargs)))
         named = {key: inside(x) for key, x in kwargs.items()}
-        return on_device(function(*[inside(x) for x in args], **named))
+        inner = [inside(x) for x in args]
+        result = function(*inner, **named)
+        TRAFFIC.launched += launches(function, name, inner, named, result)
+        return on_device(result)
 
     return call
 
@@ -165,6 +194,7 @@ def _operator(name: str, in_place: bool) -> Any:
 
     def call(self: FakeArray, *other: Any) -> Any:
         result = on_device(method(self._host, *[inside(x) for x in other]))
+        TRAFFIC.launched += getattr(result, "size", 0) > 0  # no array: the operator refused
         return self if in_place else result
 
     return call
@@ -243,7 +273,9 @@ class Library:
         """Send a host array or numbers; device arrays stay where they are."""
         CALLED.add(("asarray", 1 + (dtype is not None), frozenset(["order"] * bool(order))))
         if isinstance(x, FakeArray):
-            return on_device(np.asarray(x._host, dtype=dtype, order=order))
+            made = np.asarray(x._host, dtype=dtype, order=order)
+            TRAFFIC.launched += fresh(made, x._host)
+            return on_device(made)
         TRAFFIC.sent += 1
         return on_device(np.array(x, dtype=dtype, order=order or "K"))
 

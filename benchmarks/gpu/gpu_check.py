@@ -1,11 +1,12 @@
 """Check and time everything that dlgru does on a GPU: one command, under ten minutes.
 
-    PYTHONPATH=. python benchmarks/gpu/gpu_check.py [results.json]
+    PYTHONPATH=.:tests python benchmarks/gpu/gpu_check.py [results.json]
 
-Needs CuPy and a CUDA GPU; PyTorch and cuDNN are compared with where they are installed. First every
-engine and mode against double precision, in memory that was filled with NaN before; then what one
-step of each kernel costs; then times beside PyTorch's and cuDNN's, all taking turns; a table last.
-The exit status is 1 if any number is wrong, and 2 if there is no GPU to ask.
+Needs CuPy and a CUDA GPU; PyTorch and cuDNN are compared with where they are installed.  First
+every operation against the host, then every engine and mode against double precision, both in
+memory that was filled with NaN before; then what one step of each kernel costs, and what a
+training step does; then times beside PyTorch's, cuDNN's and our own on the CPU, all taking
+turns; a table last.  The exit status is 1 if anything is wrong, and 2 if there is no GPU to ask.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ import json
 import platform
 import sys
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import correctness
+import launches
 import numpy as np
+import operations
 import timings
 
 import dlgru
+from benchmarks.measuring.machine import processor
 from dlgru.kernels.gpu import cluster, cudnn, graph, group, persistent
 from dlgru.kernels.gpu.cudnnlibrary import library
 from dlgru.kernels.gpu.device import device_of
@@ -57,12 +64,15 @@ def machine(cupy: Any) -> dict[str, Any]:
         "torch": torch_version,
         "Python": platform.python_version(),
         "NumPy": np.__version__,
+        "processor": processor(),
+        "CPU threads": dlgru.get_num_threads(),
         "dlgru": dlgru.__version__,
     }
 
 
-def poison(cupy: Any) -> Any:
-    """Let all fresh device memory be NaN; return what undoes it."""
+@contextmanager
+def poison(cupy: Any) -> Iterator[None]:
+    """Let all fresh device memory be NaN."""
     pool = cupy.cuda.MemoryPool()
 
     def filled(size: int) -> Any:
@@ -73,14 +83,25 @@ def poison(cupy: Any) -> Any:
 
     before = cupy.cuda.get_allocator()
     cupy.cuda.set_allocator(filled)
-    return lambda: cupy.cuda.set_allocator(before)
+    try:
+        yield
+    finally:
+        cupy.cuda.set_allocator(before)
 
 
-def checked(cupy: Any) -> list[dict[str, Any]]:
+def every_operation(cupy: Any) -> dict[str, Any]:
+    """Every operation and update; the worst row of each, and all that are wrong."""
+    with poison(cupy):
+        rows = operations.checked(_send(cupy))
+    print(operations.summary(rows), flush=True)
+    kept = [{**row._asdict(), "ok": row.ok} for row in operations.furthest(rows)]
+    return {"summary": operations.summary(rows), "rows": kept}
+
+
+def every_engine(cupy: Any) -> list[dict[str, Any]]:
     """Every engine on every mode that it accepts."""
     name, answers = runtime_of(cupy).describe(), []
-    undo = poison(cupy)
-    try:
+    with poison(cupy):
         for spec in correctness.specs(SIZES, name):
             for engine in ENGINES:
                 if engine.accepts(spec) is not True:
@@ -93,8 +114,6 @@ def checked(cupy: Any) -> list[dict[str, Any]]:
                 if not answer.ok:
                     print(f"BAD {answer}", flush=True)
                 answers.append({**answer._asdict(), "spec": str(spec), "ok": answer.ok})
-    finally:
-        undo()
     for engine in ENGINES:
         mine = [a for a in answers if a["engine"] == engine.NAME]
         print(f"{engine.NAME:8} {sum(a['ok'] for a in mine):4} of {len(mine):4} modes", flush=True)
@@ -149,20 +168,60 @@ def _step(
     return {**made, "microseconds": microseconds}
 
 
+def training_step(cupy: Any) -> dict[str, Any]:
+    """What a training step of the demo does, and how long it takes with each engine."""
+    wait = cupy.cuda.get_current_stream().synchronize
+    counts = launches.counts()
+    names = [launches.CHOSEN, "plain", *(engine.NAME for engine in ENGINES)]
+    times = [launches.timed(_send(cupy), wait, name) for name in names]
+    launches.table(counts, times)
+    return {
+        "launches": [one._asdict() for one in counts],
+        "times": [{**one._asdict(), "ok": one.ok} for one in times],
+    }
+
+
+def every_time(cupy: Any) -> list[dict[str, Any]]:
+    """All contenders on all shapes."""
+    times = [one for shape in timings.SHAPES for one in timings.shape_times(cupy, shape)]
+    table(times)
+    return [{**one._asdict(), "ok": timings.right(one)} for one in times]
+
+
 def table(times: list[timings.Time]) -> None:
-    """Print what was timed; a ratio above 1 is faster than PyTorch."""
-    print(f"{'T B C H':22} {'work':9} {'':28} {'error':>8} {'ms':>9} {'torch/this':>10}")
+    """Print what was timed; a ratio above 1 is faster than PyTorch, or than our CPU engine."""
+    ratios = f"{'torch/this':>10} {'CPU/this':>9}"
+    print(f"{'T B C H':22} {'work':9} {'':28} {'error':>8} {'ms':>9} {ratios}")
     for one in times:
         if one.complaint:
-            print(f"{one.shape!s:22} {one.contender} {one.precision}: {one.complaint}")
+            mark = "" if timings.right(one) else "  BAD"
+            print(f"{one.shape!s:22} {one.contender} {one.precision}: {one.complaint}{mark}")
             continue
-        ratio = "" if one.to_torch is None else f"{one.to_torch:.2f}"
+        torch, cpu = ["" if r is None else f"{r:.2f}" for r in (one.to_torch, one.to_cpu)]
         name = f"{one.contender} {one.precision}"
         mark = "" if timings.right(one) else "  BAD"
         print(
             f"{one.shape!s:22} {one.work:9} {name:28} {one.error:8.1e} "
-            f"{one.milliseconds:9.3f} {ratio:>10}{mark}"
+            f"{one.milliseconds:9.3f} {torch:>10} {cpu:>9}{mark}"
         )
+
+
+PARTS: dict[str, Callable[[Any], Any]] = {
+    "operations": every_operation,
+    "checked": every_engine,
+    "steps": steps,
+    "training step": training_step,
+    "times": every_time,
+}
+
+
+def wrong(results: dict[str, Any]) -> int:
+    """Count what is wrong; a part that broke off is one wrong thing more."""
+    rows = [*results.get("operations", {}).get("rows", ()), *results.get("checked", ())]
+    rows += [*results.get("training step", {}).get("times", ()), *results.get("times", ())]
+    bad = sum(not row["ok"] for row in rows)
+    bad += sum("bad" in one for one in results.get("steps", ()))
+    return bad + len(results["broken"])
 
 
 def main(arguments: list[str]) -> int:
@@ -176,22 +235,21 @@ def main(arguments: list[str]) -> int:
         print("no CUDA GPU here, or its driver is missing: nothing was checked")
         return 2
     start = time.perf_counter()
-    results: dict[str, Any] = {"machine": machine(cupy)}
+    results: dict[str, Any] = {"machine": machine(cupy), "seconds": {}, "broken": {}}
     print(json.dumps(results["machine"], indent=1), flush=True)
     with cupy.cuda.Stream(non_blocking=True):
-        results["checked"] = checked(cupy)
-        results["steps"] = steps(cupy)
-        times = [one for shape in timings.SHAPES for one in timings.shape_times(cupy, shape)]
-    table(times)
-    results["times"] = [one._asdict() for one in times]
-    results["seconds"] = time.perf_counter() - start
+        for name, part in PARTS.items():
+            began = time.perf_counter()
+            try:
+                results[name] = part(cupy)
+            except Exception as error:  # the other parts can still say something
+                traceback.print_exc()
+                results["broken"][name] = f"{type(error).__name__}: {error}"[:300]
+            results["seconds"][name] = time.perf_counter() - began
     if arguments:
         Path(arguments[0]).write_text(json.dumps(results, indent=1, default=str) + "\n", "utf-8")
-    bad = sum(not one["ok"] for one in results["checked"])
-    bad += sum("bad" in one for one in results["steps"])
-    bad += sum(not timings.right(one) for one in times)
-    bad += sum(one.complaint != "" and one.contender.startswith("dlgru") for one in times)
-    print(f"{bad} wrong, {results['seconds']:.0f} s")
+    bad = wrong(results)
+    print(f"{bad} wrong, {time.perf_counter() - start:.0f} s")
     return 1 if bad else 0
 
 

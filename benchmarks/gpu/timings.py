@@ -1,8 +1,9 @@
-"""Times of the GPU engines, of cuDNN's algorithms and of PyTorch, taken in turns on one GPU."""
+"""Times of the GPU engines, cuDNN's algorithms, PyTorch and our CPU engine, taken in turns."""
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,7 +28,10 @@ SHAPES = [  # T, B, C, H
 ]
 ALGORITHMS = ("STANDARD", "PERSIST_STATIC", "PERSIST_DYNAMIC", "SMALL_H")
 ROUNDS = 15
-MOST_CPU_SECONDS = 0.05
+CPU_MILLISECONDS = 4000
+"""How long the CPU's runs of one shape and kind may take; it leaves the rounds after that."""
+MOST_CPU_SECONDS = 10
+"""Where one forward run on the CPU would take longer by estimate, it is left out, and said so."""
 
 
 class Time(NamedTuple):
@@ -42,6 +46,7 @@ class Time(NamedTuple):
     least: float
     most: float
     to_torch: float | None  # PyTorch's time over this one, of the same precision and rounds
+    to_cpu: float | None = None  # likewise our CPU engine's time over this one
     complaint: str = ""
 
 
@@ -52,6 +57,7 @@ class Contender(NamedTuple):
     precision: str
     forward: Callable[[], Any]  # gives y [H,B,T]
     training: Callable[[], Any]  # gives y and the gradient of x [C,B,T]
+    on_host: bool = False
 
 
 def own(cupy: Any, engine: Any, spec: Spec, given: dict[str, Any]) -> Contender:
@@ -69,14 +75,20 @@ def own(cupy: Any, engine: Any, spec: Spec, given: dict[str, Any]) -> Contender:
     )
 
 
-def on_the_cpu(shape: tuple[int, ...], given: dict[str, Any]) -> Contender | None:
-    """Return dlgru's engine for the host, unless a run takes too long to be repeated."""
+def on_the_cpu(shape: tuple[int, ...], given: dict[str, Any]) -> Contender:
+    """Return dlgru's engine for the host, with all its threads and host copies of the arrays."""
     spec = Spec(*shape, np.dtype(np.float32), bias=6)
     engine = choose(spec)
-    if engine.cost(spec) > MOST_CPU_SECONDS:
-        return None
     host = {k: v.get(order="F") if hasattr(v, "get") else v for k, v in given.items()}
-    return own(None, engine, spec, host)._replace(name=f"dlgru {engine.NAME} on the CPU")
+    name = f"dlgru {engine.NAME} on the CPU"
+    return own(None, engine, spec, host)._replace(name=name, on_host=True)
+
+
+def too_long_for_the_cpu(shape: tuple[int, ...]) -> str:
+    """Say why the CPU is left out of a shape, or nothing."""
+    spec = Spec(*shape, np.dtype(np.float32), bias=6)
+    seconds = choose(spec).cost(spec)
+    return f"left out: about {seconds:.0f} s a run" if seconds > MOST_CPU_SECONDS else ""
 
 
 def cudnn_itself(cupy: Any, algorithm: int, spec: Spec, given: dict[str, Any]) -> Contender:
@@ -146,8 +158,7 @@ def contenders(cupy: Any, shape: tuple[int, ...], given: dict[str, Any]) -> list
             found += [cudnn_itself(cupy, k, spec, given) for k in range(len(ALGORITHMS))]
         if torch is not None and torch.cuda.is_available():
             found.append(torch_gru(cupy, torch, spec, given))
-    host = on_the_cpu(shape, given)
-    return [*found, host] if host else found
+    return found if too_long_for_the_cpu(shape) else [*found, on_the_cpu(shape, given)]
 
 
 def reference(cupy: Any, spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +180,18 @@ def measured(cupy: Any, call: Callable[[], Any]) -> float:
     return float(cupy.cuda.get_elapsed_time(start, end))
 
 
+def measured_on_host(call: Callable[[], Any]) -> float:
+    """Milliseconds of one call, by the host's clock."""
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
+
+
+def ratio(other: list[float], this: list[float]) -> float:
+    """The median of another contender's time over this one's, in the rounds that both ran."""
+    return statistics.median([a / b for a, b in zip(other, this, strict=False)])
+
+
 def shape_times(cupy: Any, shape: tuple[int, ...], rounds: int = ROUNDS) -> list[Time]:
     """Check and time every contender on one shape, all taking turns in every round."""
     base = Spec(*shape, np.dtype(np.float32), device=runtime_of(cupy).describe(), bias=6)
@@ -184,33 +207,43 @@ def shape_times(cupy: Any, shape: tuple[int, ...], rounds: int = ROUNDS) -> list
             standing.append((one, found))
         except Exception as error:
             words = f"{type(error).__name__}: {error}"[:200]
-            results.append(Time(shape, "-", one.name, one.precision, 0.0, 0, 0, 0, None, words))
+            results.append(
+                Time(shape, "-", one.name, one.precision, 0.0, 0, 0, 0, None, None, words)
+            )
+    if complaint := too_long_for_the_cpu(shape):
+        results.append(Time(shape, "-", "the CPU", "strict", 0.0, 0, 0, 0, None, None, complaint))
     for work in ("forward", "training"):
         calls = [(one, getattr(one, work)) for one, _ in standing]
         times: list[list[float]] = [[] for _ in calls]
         for _ in range(rounds):
-            for k, (_, call) in enumerate(calls):
-                times[k].append(measured(cupy, call))
-        for k, (one, errors) in enumerate(standing):
-            same = [
-                j
-                for j, (other, _) in enumerate(standing)
+            for (one, call), mine in zip(calls, times, strict=True):
+                if not one.on_host:
+                    mine.append(measured(cupy, call))
+                elif sum(mine) < CPU_MILLISECONDS:
+                    mine.append(measured_on_host(call))
+        cpu = [mine for (one, _), mine in zip(standing, times, strict=True) if one.on_host]
+        for (one, errors), mine in zip(standing, times, strict=True):
+            torch = [
+                theirs
+                for (other, _), theirs in zip(standing, times, strict=True)
                 if other.name.startswith("torch") and other.precision == one.precision
             ]
-            ratios = [a / b for a, b in zip(times[same[0]], times[k], strict=True)] if same else []
             results.append(
                 Time(
                     shape, work, one.name, one.precision, errors[work],
-                    statistics.median(times[k]), min(times[k]), max(times[k]),
-                    statistics.median(ratios) if ratios else None,
+                    statistics.median(mine), min(mine), max(mine),
+                    ratio(torch[0], mine) if torch else None,
+                    ratio(cpu[0], mine) if cpu and not one.on_host else None,
                 )
             )  # fmt: skip
     return results
 
 
 def right(time: Time) -> bool:
-    """Whether the numbers of a contender of ours are as near as its precision promises.
+    """Whether a contender of ours computed, as near as its precision promises.
 
     PyTorch's and cuDNN's own errors are shown, not judged.
     """
-    return not time.contender.startswith("dlgru") or time.error <= TOLERANCE[time.precision]
+    if not time.contender.startswith("dlgru"):
+        return True
+    return not time.complaint and time.error <= TOLERANCE[time.precision]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from fakedevice import FakeArray
+from fakedevice import LIBRARY, FakeArray
 
 import dlgru
 from dlgru.kernels.gpu import graph, group
@@ -73,16 +75,89 @@ def test_without_a_gpu_it_says_so(program: Any, capsys: pytest.CaptureFixture[st
 
 
 def test_its_table_marks_what_is_wrong(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    good = program.timings.Time((1, 2, 3, 4), "forward", "dlgru x", "strict", 1e-6, 2.0, 1, 3, 1.5)
+    Time = program.timings.Time
+    good = Time((1, 2, 3, 4), "forward", "dlgru x", "strict", 1e-6, 2.0, 1, 3, 1.5, 40.0)
     program.table(
         [
             good,
             good._replace(error=1e-4),
             good._replace(contender="torch nn.GRU", error=1e-4, to_torch=None),
-            good._replace(complaint="it refused"),
+            good._replace(contender="cuDNN SMALL_H", complaint="it refused"),
+            good._replace(complaint="it broke"),
         ]
     )
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert ["BAD" in line for line in lines] == [False, True, False, False]
-    assert "1.50" in lines[0]
-    assert "it refused" in lines[3]
+    assert ["BAD" in line for line in lines] == [False, True, False, False, True]
+    assert lines[0].split()[-2:] == ["1.50", "40.00"]
+    assert lines[2].split()[-1] == "40.00"
+    assert "it refused" in lines[3] and "it broke" in lines[4]
+
+
+@pytest.fixture
+def clock(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device's clock says 2 ms for each call, the host's 1500; one GPU engine is there."""
+
+    def takes(milliseconds: float) -> Any:
+        def measured(*arguments: Any) -> float:
+            arguments[-1]()
+            return milliseconds
+
+        return measured
+
+    nothing = SimpleNamespace(accepts=lambda spec: "not here")
+    for name in ("cluster", "group", "cudnn"):
+        monkeypatch.setattr(program.timings, name, nothing)
+    monkeypatch.setattr(program.timings, "measured", takes(2.0))
+    monkeypatch.setattr(program.timings, "measured_on_host", takes(1500.0))
+
+
+def test_our_own_cpu_engine_is_timed_in_the_same_rounds(
+    program: Any, device: EmulatedRuntime, clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    run = program.timings.own
+
+    def noted(cupy: Any, engine: Any, spec: Any, given: Any) -> Any:
+        one = run(cupy, engine, spec, given)
+
+        def forward() -> Any:
+            called.append(spec.device)
+            return one.forward()
+
+        return one._replace(forward=forward)
+
+    monkeypatch.setattr(program.timings, "own", noted)
+    times = program.timings.shape_times(LIBRARY, (4, 3, 2, 20), rounds=6)
+    host = [one for one in times if one.contender.endswith("on the CPU")]
+    assert [one.work for one in host] == ["forward", "training"]
+    assert all(one.milliseconds == 1500.0 and one.to_cpu is None for one in host)
+    assert all(one.error < 1e-6 and program.timings.right(one) for one in host)
+    there = [one for one in times if one.contender == "dlgru graph" and one.precision == "strict"]
+    assert [one.to_cpu for one in there] == [750.0, 750.0]
+    # Once to check, and in three rounds of six: then it has taken more than four seconds.
+    assert called.count("cpu") == 1 + 3
+    assert called.count(device.device) == 2 * (1 + 6)  # strict, and with TF32 allowed
+
+
+def test_a_shape_that_takes_the_cpu_too_long_says_so(
+    program: Any, device: EmulatedRuntime, clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program.timings, "MOST_CPU_SECONDS", 0.0)
+    times = program.timings.shape_times(LIBRARY, (4, 3, 2, 20), rounds=1)
+    left_out = [one for one in times if one.complaint]
+    assert [one.contender for one in left_out] == ["the CPU"]
+    assert "left out" in left_out[0].complaint and program.timings.right(left_out[0])
+    assert not any(one.contender.endswith("on the CPU") for one in times)
+    assert all(one.to_cpu is None for one in times)
+
+
+@thorough
+def test_a_training_step_with_a_persistent_engine_launches_as_often_as_documented(
+    program: Any, device: EmulatedRuntime
+) -> None:
+    counts = program.launches.counts(
+        "group", longest=8, more=lambda: len(device.launches) + len(device.products)
+    )
+    page = (FOLDER.parent.parent / "docs" / "gpu.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([\w ]+) \| \d+ \| (\d+) \|$", page, re.M)
+    assert {one.part: one.launches for one in counts} == {part: int(n) for part, n in rows}
