@@ -37,9 +37,9 @@ enum { TANH, SOFTSIGN, RELU };
 
 /* value·2^n, where `rounded` is n + ROUNDER. */
 INLINE vec scaled(vec value, vec rounded) {
-#if defined(__AVX512F__) && REAL_BITS == 32
+#if WIDE_X86 && REAL_BITS == 32
     return (vec)_mm512_scalef_ps((__m512)value, (__m512)(rounded - ROUNDER));
-#elif defined(__AVX512F__)
+#elif WIDE_X86
     return (vec)_mm512_scalef_pd((__m512d)value, (__m512d)(rounded - ROUNDER));
 #else
     const whole_vec power = ((whole_vec)rounded << FRACTION) + ((whole)BIAS << FRACTION);

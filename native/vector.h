@@ -18,6 +18,19 @@
 #include <immintrin.h>
 #endif
 
+/* By the width of the vectors, not by what the compiler may use: whoever builds with -march=native
+   allows AVX-512 in every object. */
+#if defined(__AVX512F__) && LANES * REAL_BITS == 512
+#define WIDE_X86 1
+#else
+#define WIDE_X86 0
+#endif
+#if defined(__AVX2__) && LANES * REAL_BITS == 256
+#define HALF_WIDE_X86 1
+#else
+#define HALF_WIDE_X86 0
+#endif
+
 #define JOINED_(name, suffix) dlgru_##name##_##suffix
 #define JOINED(name, suffix) JOINED_(name, suffix)
 #define NAME(name) JOINED(name, SUFFIX)
@@ -46,7 +59,7 @@ typedef real loose_vec __attribute__((vector_size(LANES * sizeof(real)), aligned
 
 /* Rows of a product that one tile holds in registers, beside three vectors of columns: 24 sums
    where there are 32 registers, else 12 of 16. */
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if WIDE_X86 || defined(__aarch64__)
 #define ROWS 8
 #else
 #define ROWS 4
@@ -57,14 +70,14 @@ INLINE void store(real *at, vec value) { *(loose_vec *)at = (loose_vec)value; }
 INLINE vec spread(real value) { return value - (vec){0}; }
 
 /* The first n of LANES numbers; the rest are zeros, and what lies there is not touched. */
-#if defined(__AVX512F__) && REAL_BITS == 32
+#if WIDE_X86 && REAL_BITS == 32
 INLINE vec load_part(const real *at, ptrdiff_t n) {
     return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), at);
 }
 INLINE void store_part(real *at, vec value, ptrdiff_t n) {
     _mm512_mask_storeu_ps(at, (__mmask16)((1u << n) - 1), (__m512)value);
 }
-#elif defined(__AVX512F__)
+#elif WIDE_X86
 INLINE vec load_part(const real *at, ptrdiff_t n) {
     return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), at);
 }
@@ -97,16 +110,16 @@ INLINE vec where(whole_vec mask, vec yes, vec no) {
 }
 
 /* The smaller and the larger of two; a NaN in `a` stays. */
-#if defined(__AVX512F__) && REAL_BITS == 32
+#if WIDE_X86 && REAL_BITS == 32
 INLINE vec least(vec a, real b) { return (vec)_mm512_min_ps(_mm512_set1_ps(b), (__m512)a); }
 INLINE vec most(vec a, real b) { return (vec)_mm512_max_ps(_mm512_set1_ps(b), (__m512)a); }
-#elif defined(__AVX512F__)
+#elif WIDE_X86
 INLINE vec least(vec a, real b) { return (vec)_mm512_min_pd(_mm512_set1_pd(b), (__m512d)a); }
 INLINE vec most(vec a, real b) { return (vec)_mm512_max_pd(_mm512_set1_pd(b), (__m512d)a); }
-#elif defined(__AVX2__) && REAL_BITS == 32
+#elif HALF_WIDE_X86 && REAL_BITS == 32
 INLINE vec least(vec a, real b) { return (vec)_mm256_min_ps(_mm256_set1_ps(b), (__m256)a); }
 INLINE vec most(vec a, real b) { return (vec)_mm256_max_ps(_mm256_set1_ps(b), (__m256)a); }
-#elif defined(__AVX2__)
+#elif HALF_WIDE_X86
 INLINE vec least(vec a, real b) { return (vec)_mm256_min_pd(_mm256_set1_pd(b), (__m256d)a); }
 INLINE vec most(vec a, real b) { return (vec)_mm256_max_pd(_mm256_set1_pd(b), (__m256d)a); }
 #else

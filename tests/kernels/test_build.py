@@ -130,6 +130,22 @@ def test_a_refused_instruction_set_is_dropped_and_no_other(tree: Tree) -> None:
     assert len(tree.extensions()) == 1
 
 
+@pytest.mark.parametrize(("bits", "lanes"), [(32, 4), (64, 2), (32, 8), (64, 4)])
+def test_kernels_compile_where_the_user_allows_more_than_they_use(bits: int, lanes: int) -> None:
+    """With ``CFLAGS=-march=native`` every object may use AVX-512; vectors keep their width."""
+    cc = shutil.which("cc")
+    if cc is None:
+        pytest.skip("no compiler")
+    options = f"-march=native -fsyntax-only -O1 -DREAL_BITS={bits} -DLANES={lanes} -DSUFFIX=a"
+    source = str(ROOT / "native" / "kernel.c")
+    done = subprocess.run(
+        [cc, *options.split(), source], capture_output=True, text=True, check=False
+    )
+    if "march" in done.stderr:
+        pytest.skip("this compiler does not know the native processor")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("refused", ["f32_baseline", "module.c", "-shared"])
 def test_a_failing_build_leaves_no_extension_not_even_an_older_one(
     tree: Tree, refused: str
