@@ -5,8 +5,8 @@
 
 /* -- how the system lets a thread sleep ---------------------------------------------------------
 
-   sleep_while(word, value, brief) returns when the word no longer has that value, or sooner; if
-   `brief`, after a millisecond at the latest.  wake(word) ends such a sleep. */
+   sleep_while(word, value) returns when the word no longer has that value, or sooner;
+   wake(word) ends such a sleep. */
 
 #if defined(__linux__)
 
@@ -15,15 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static void sleep_while(atomic_uint *word, unsigned value, int brief) {
-    const struct timespec millisecond = {0, 1000000};
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, brief ? &millisecond : 0, 0, 0);
+static void sleep_while(atomic_uint *word, unsigned value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0);
 }
-
-/* A sender looks whether the waiter sleeps without waiting until its own write has arrived: that
-   took half of a meeting.  So once in a while it looks too early.  A waiter therefore sleeps only
-   briefly at first: what it has written, and what was written before, has then arrived. */
-#define BEFORE_LOOKING() ((void)0)
 
 static void wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0); }
 
@@ -60,14 +54,11 @@ void dlgru_waiting_after_fork(void) {
 }
 #endif
 
-static void sleep_while(atomic_uint *word, unsigned value, int brief) {
-    (void)brief; /* the sender waits until its write has arrived */
+static void sleep_while(atomic_uint *word, unsigned value) {
     LOCK();
     while (atomic_load_explicit(word, memory_order_acquire) == value) SLEEP();
     UNLOCK();
 }
-
-#define BEFORE_LOOKING() atomic_thread_fence(memory_order_seq_cst)
 
 static void wake(atomic_uint *word) {
     (void)word;
@@ -99,8 +90,10 @@ long long dlgru_now(void) {
 #endif
 }
 
-static int reached(dlgru_signal *signal, unsigned count) {
-    return (int)(atomic_load_explicit(&signal->count, memory_order_acquire) - count) >= 0;
+static int reached(unsigned state, unsigned count) { return (int)(state - 2 * count) >= 0; }
+
+static unsigned look(dlgru_signal *signal) {
+    return atomic_load_explicit(&signal->state, memory_order_acquire);
 }
 
 /* Look until the count is there (1) or the time is over (0).  The clock is read only every so
@@ -109,7 +102,7 @@ static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
     long long end = 0;
     for (;;) {
         for (int k = 0; k < 32; k++) {
-            if (reached(signal, count)) return 1;
+            if (reached(look(signal), count)) return 1;
             PAUSE();
         }
         if (end == 0) end = dlgru_now() + nanoseconds;
@@ -120,27 +113,25 @@ static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
 /* -- signals ----------------------------------------------------------------------------------- */
 
 void dlgru_signal_init(dlgru_signal *signal, unsigned count) {
-    atomic_store_explicit(&signal->count, count, memory_order_relaxed);
-    atomic_store_explicit(&signal->asleep, 0, memory_order_relaxed);
+    atomic_store_explicit(&signal->state, 2 * count, memory_order_relaxed);
 }
 
 void dlgru_signal_send(dlgru_signal *signal, unsigned count) {
-    atomic_store_explicit(&signal->count, count, memory_order_release);
-    BEFORE_LOOKING();
-    if (!atomic_load_explicit(&signal->asleep, memory_order_relaxed)) return;
-    atomic_store_explicit(&signal->asleep, 0, memory_order_release);
-    wake(&signal->asleep);
+    unsigned before = atomic_exchange_explicit(&signal->state, 2 * count, memory_order_acq_rel);
+    if (before & 1) wake(&signal->state);
 }
 
 long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanoseconds) {
     if (spin(signal, count, nanoseconds)) return 0;
     const long long slept = dlgru_now();
-    for (int times = 0;; times++) {
-        /* A late sender may have taken this back, but then its count is there. */
-        atomic_store(&signal->asleep, 1);
-        if ((int)(atomic_load(&signal->count) - count) >= 0) break;
-        sleep_while(&signal->asleep, 1, times == 0);
+    for (;;) {
+        unsigned state = look(signal);
+        if (reached(state, count)) return nanoseconds + dlgru_now() - slept;
+        /* Say that this thread sleeps, unless the sender was quicker. */
+        if (!(state & 1) && !atomic_compare_exchange_strong_explicit(
+                                &signal->state, &state, state | 1, memory_order_acq_rel,
+                                memory_order_acquire))
+            continue;
+        sleep_while(&signal->state, state | 1);
     }
-    atomic_store_explicit(&signal->asleep, 0, memory_order_relaxed);
-    return nanoseconds + dlgru_now() - slept;
 }

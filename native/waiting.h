@@ -11,8 +11,7 @@
 
 /* Counts upward.  One thread sends and one waits. */
 typedef struct {
-    atomic_uint count;
-    atomic_uint asleep; /* 1 while the waiter sleeps */
+    atomic_uint state; /* twice the count, plus 1 while the waiter sleeps */
 } dlgru_signal;
 
 void dlgru_signal_init(dlgru_signal *signal, unsigned count);
