@@ -140,25 +140,23 @@ def _follow(plans: Plans, plan: Plan, x: RawArray, h: RawArray) -> tuple[DLArray
     _, _, x_shape, h_shape, y_shape, labels, _, spec, short, direct, keep, W, R, b = plan
     if h_shape is not None:
         h = h.reshape(h_shape)
-    if direct:
-        answer = short(x, h, W, R, b, None)
-        if answer is not None:
-            return wrap(Value(answer[0]), labels), answer[1]
-    if x_shape is not None:
+    if x_shape is not None and not direct:
         x = x.reshape(x_shape)
-    kept = answer = None
+    kept = None
     if keep is not None:
         key, make = keep
         kept = plans.kept.get(key)
         if kept is None:
             kept = plans.kept[key] = make(W, R, b)
-    if short is not None:
-        answer = short(x, h, W, R, b, kept)
-    if answer is None:
-        extra = NO_EXTRA if kept is None else Extra(kept=kept)
-        y, (last,), _, _ = run_forward(spec, x, (h,), W, R, b, extra)
-    else:
+    answer = None if short is None else short(x, h, W, R, b, kept)
+    if answer is not None:
         y, last = answer
+        if direct:
+            return wrap(Value(y), labels), last
+    else:
+        extra = NO_EXTRA if kept is None else Extra(kept=kept)
+        whole = x.reshape((spec.C, spec.B, spec.T))
+        y, (last,), _, _ = run_forward(spec, whole, (h,), W, R, b, extra)
     if y_shape is not None:
         y = y.reshape(y_shape)
     return wrap(Value(y), labels), last
