@@ -12,6 +12,7 @@
 typedef struct {
     real *W, *R; /* groups of vectors as [k][vector][lane], in the order of a row of d */
     real *R_n;   /* before: n's rows, R has r and z only */
+    int far;     /* they do not stay in the second cache */
     real *carry, *d_opened;
     ptrdiff_t padded;
     real *db;
@@ -28,6 +29,7 @@ typedef struct {
 static void lay_out_backward_weights(const dlgru_run *run, cursor *c, backward_weights *w) {
     const ptrdiff_t H = run->H, padded = panels_of(H) * LANES, square = H * padded * (ptrdiff_t)sizeof(real);
     w->padded = padded;
+    w->far = is_heavy(run);
     w->R = piece(c, (size_t)(square * (run->before ? 2 : 3)));
     w->R_n = run->before ? piece(c, (size_t)square) : NULL;
     w->W = run->dx ? piece(c, (size_t)(3 * H * panels_of(run->C) * LANES) * sizeof(real)) : NULL;
@@ -50,10 +52,17 @@ static void lay_out_chunk(const dlgru_run *run, cursor *c, chunk *k, ptrdiff_t r
     k->to = piece(c, pointers), k->saved = piece(c, pointers);
 }
 
-/* Rows of a chunk: gradients of gates of 768 KiB, but enough for good products. */
-static ptrdiff_t backward_chunk_rows(const dlgru_run *run) {
+/* Chunks of a run.  Gradients of gates of 768 KiB each, but enough rows for good products: where
+   the gradients of the weights do not stay in the second cache, each chunk reads and writes them all. */
+static ptrdiff_t backward_chunks(const dlgru_run *run) {
     const ptrdiff_t fitting = 768 * 1024 / (4 * run->H * (ptrdiff_t)sizeof(real));
-    return larger(run->B, smaller(larger(fitting, 2 * ROWS_AT_ONCE), run->T * run->B));
+    const ptrdiff_t most = larger(run->B, larger(fitting, (is_heavy(run) ? 2 : 1) * ROWS_AT_ONCE));
+    return larger(1, (dlgru_rows(run) + most - 1) / most);
+}
+
+/* Rows of a chunk at most: about the same number each, in whole steps. */
+static ptrdiff_t backward_chunk_rows(const dlgru_run *run) {
+    return smaller(run->T * run->B, dlgru_rows(run) / backward_chunks(run) + run->B);
 }
 
 /* Packs the groups of a range: of W's columns, or of R's. */
@@ -82,7 +91,7 @@ static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, ran
                      real *const *d_rows, ptrdiff_t at, const real *weights, const real *init, real *to) {
     const ptrdiff_t vectors = panels_of(H), blocks = (n + ROWS - 1) / ROWS;
     _Alignas(64) static const real zeros[6 * LANES];
-    tile_operands o = {.at = at, .next_out = w->padded};
+    tile_operands o = {.at = at, .far = w->far, .next_out = w->padded};
     o.next_init = o.next_init_last = init ? w->padded : 0;
     for (ptrdiff_t q = groups.first; q < groups.end; q++) {
         const ptrdiff_t first = group_start(vectors, most, q), V = group_start(vectors, most, q + 1) - first;
@@ -107,7 +116,7 @@ static void gradient_of_x(const dlgru_run *run, const backward_weights *w, const
     _Alignas(64) static const real zeros[3 * LANES];
     _Alignas(64) real sums[ROWS * 3 * LANES];
     const ptrdiff_t H = run->H, C = run->C, vectors = panels_of(C), groups = groups_of(vectors, 3);
-    tile_operands o = {.at = run->before ? 0 : H, .init = zeros, .init_last = zeros, .out = sums, .next_out = 3 * LANES};
+    tile_operands o = {.at = run->before ? 0 : H, .far = w->far, .init = zeros, .init_last = zeros, .out = sums, .next_out = 3 * LANES};
     for (ptrdiff_t q = 0; q < groups; q++) {
         const ptrdiff_t first = group_start(vectors, 3, q), V = group_start(vectors, 3, q + 1) - first;
         o.weights = w->W + first * LANES * 3 * H;

@@ -61,7 +61,7 @@ static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory 
     m->left = piece(&c, (size_t)(m->chunk.most * blocks * ROWS) * sizeof(real));
     for (int part = 0; part < parts; part++) {
         const range groups = groups_for(run, part, parts), panels = panels_in(run, groups);
-        m->packed[part] = piece(&c, (size_t)(3 * LANES * ROWS_AT_ONCE) * sizeof(real));
+        m->packed[part] = piece(&c, (size_t)(3 * LANES * MOST_ROWS_AT_ONCE) * sizeof(real));
         if (run->gates) continue;
         lay_out_rows(&c, &m->rows[part], m->chunk.most, panels.end - panels.first);
         m->spare[part] = piece(&c, (size_t)run->H * sizeof(real));
@@ -260,12 +260,14 @@ static ptrdiff_t table(const dlgru_run *run, chunk *c, ptrdiff_t s0, ptrdiff_t s
 
 static int walk_back(const dlgru_run *run, backward_memory *m, int part, int parts, range *shares) {
     const range all = {0, run->B};
-    int started = 0;
-    for (ptrdiff_t s1 = run->T, s0; s1 > 0; s1 = s0) {
+    const ptrdiff_t all_rows = dlgru_rows(run), chunks = backward_chunks(run);
+    ptrdiff_t done = 0, number = 0;
+    for (ptrdiff_t s1 = run->T, s0; s1 > 0; s1 = s0, number++) {
         ptrdiff_t rows = 0;
+        const ptrdiff_t enough = share(all_rows, number + 1, chunks) - done;
         for (s0 = s1; s0 > 0; s0--) {
             const ptrdiff_t n = running(run, all, time_of(run, s0 - 1));
-            if (s0 < s1 && rows + n > m->chunk.most) break;
+            if (rows && n && rows >= enough) break;
             rows += n;
         }
         if (part == 0) table(run, &m->chunk, s0, s1);
@@ -289,8 +291,8 @@ static int walk_back(const dlgru_run *run, backward_memory *m, int part, int par
             for (ptrdiff_t p = shares->first; p < shares->end; p++) pack_left_sides(run, m, rows, 1, (int)p, parts);
             if (!meet(run, part, parts, shares)) return 0;
         }
-        for (ptrdiff_t p = shares->first; rows && p < shares->end; p++) gather(run, m, rows, started, (int)p, parts);
-        started = started || rows;
+        for (ptrdiff_t p = shares->first; rows && p < shares->end; p++) gather(run, m, rows, done > 0, (int)p, parts);
+        done += rows;
         if (!meet(run, part, parts, shares)) return 0;
     }
     return 1;

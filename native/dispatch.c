@@ -38,17 +38,9 @@ static const double WORTH_A_THREAD = 4e5; /* multiplications and additions */
 /* Below this a step is not worth a barrier. */
 static const double WORTH_A_BARRIER = 4e4;
 
-/* Rows of all observations together. */
-static double rows_of(const dlgru_run *run) {
-    if (!run->lengths) return (double)run->T * (double)run->B;
-    double rows = 0;
-    for (ptrdiff_t b = 0; b < run->B; b++) rows += (double)run->lengths[b];
-    return rows;
-}
-
 static int planned_parts(dlgru_run *run, const dlgru_kernel *kernel, int is_double) {
     const double H = (double)run->H, C = (double)run->C, B = (double)run->B;
-    const double work = 6 * rows_of(run) * H * (C + H);
+    const double work = 6 * (double)dlgru_rows(run) * H * (C + H);
     run->by_units = 0;
     if (work < 2 * WORTH_A_THREAD) return 1;
     int parts = dlgru_team_size();
@@ -90,7 +82,7 @@ static void sort_places(dlgru_run *run) {
 
 /* Gives each part about the same number of rows. */
 static void share_places(dlgru_run *run, int parts) {
-    const double all = rows_of(run);
+    const double all = (double)dlgru_rows(run);
     double rows = 0;
     ptrdiff_t i = 0;
     for (int p = 0; p <= parts; p++) {

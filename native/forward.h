@@ -16,6 +16,7 @@ enum { ABREAST_PANELS = WIDEST / 3 };
 
 typedef struct {
     int packed, gates; /* gates in R's panels: 3, or r and z alone where n comes later */
+    int far;           /* they do not stay in the second cache */
     int abreast;       /* panels of R that lie side by side, as [k][panel][gate][lane] */
     real *W, *R;       /* panels; if not packed, only a last one that is not full */
     real *R_n;         /* before: groups of up to three vectors of n's rows */
@@ -38,10 +39,9 @@ typedef struct {
    many that reading the weights is paid for. */
 static ptrdiff_t chunk_rows(const dlgru_run *run, int parts) {
     const ptrdiff_t all = panels_of(run->H), panels = run->by_units ? (all + parts - 1) / parts : all;
-    const ptrdiff_t H = run->H, row = larger(panels, 1) * 3 * LANES * (ptrdiff_t)sizeof(real);
+    const ptrdiff_t row = larger(panels, 1) * 3 * LANES * (ptrdiff_t)sizeof(real);
     const ptrdiff_t fitting = 384 * 1024 / row;
-    const int heavy = 3 * H * (run->C + H) * (ptrdiff_t)sizeof(real) > 768 * 1024;
-    return larger(fitting, heavy ? 128 : 1);
+    return larger(fitting, is_heavy(run) ? 128 : 1);
 }
 
 /* What is packed.  Where these weights have been packed before, nothing is taken from the run's memory. */
@@ -61,6 +61,7 @@ static void lay_out_packed(const dlgru_run *run, cursor *c, forward_weights *w) 
 
 static void lay_out_weights(const dlgru_run *run, cursor *c, forward_weights *w) {
     w->packed = run->kept || run->T * run->B > IN_PLACE_ROWS;
+    w->far = is_heavy(run);
     lay_out_packed(run, c, w);
     w->padded = panels_of(run->H) * LANES;
     w->opened = run->before ? piece(c, (size_t)(run->B * w->padded) * sizeof(real)) : NULL;
@@ -159,7 +160,7 @@ INLINE int aim(const forward_weights *w, tile_operands *o, ptrdiff_t p, ptrdiff_
 /* W·x + b for the first `rows` rows of x in the table, for the panels of a range. */
 static void input_product(const dlgru_run *run, const forward_weights *w, forward_rows *r,
                           ptrdiff_t rows, range units) {
-    tile_operands o = {.next_init = 0, .next_out = 3 * LANES};
+    tile_operands o = {.far = w->far, .next_init = 0, .next_out = 3 * LANES};
     for (ptrdiff_t p = units.first; p < units.end; p++) {
         const int kind = aim(w, &o, p, run->C, 3, w->W, &run->W, 0, run->H);
         o.init = w->bias + p * 3 * LANES;
@@ -241,7 +242,7 @@ static void step_after(const dlgru_run *run, const forward_weights *w, const for
     _Alignas(64) real sums[ROWS * 3 * LANES];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, blocks = (n + ROWS - 1) / ROWS;
     const gate_function close = closing_after[run->gate][run->act];
-    tile_operands o = {.next_init = 3 * LANES, .next_init_last = 0, .out = sums, .next_out = 3 * LANES};
+    tile_operands o = {.far = w->far, .next_init = 3 * LANES, .next_init_last = 0, .out = sums, .next_out = 3 * LANES};
     gate_operands g = {.sums = sums, .next_sums = 3 * LANES, .next_input = 3 * LANES};
     for (ptrdiff_t done = 0; done < units.end - units.first; done++) {
         const ptrdiff_t p = turned ? units.end - 1 - done : units.first + done;

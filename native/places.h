@@ -47,6 +47,11 @@ INLINE const real *input_row(const dlgru_input *input, ptrdiff_t t, ptrdiff_t b)
 /* Values that backward needs, a unit. */
 INLINE ptrdiff_t saved_of(const dlgru_run *run) { return run->before ? 3 : 4; }
 
+/* W and R, or their gradients, do not stay in the second cache beside everything else. */
+INLINE int is_heavy(const dlgru_run *run) {
+    return 3 * run->H * (run->C + run->H) * (ptrdiff_t)sizeof(real) > 768 * 1024;
+}
+
 /* A part has shares of the work: its own one, or, where other programs hold the processors, part 0
    has those of all.  Between two meetings shares may be done in any order.  Returns 0 if this
    part has nothing more to do. */

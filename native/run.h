@@ -45,6 +45,14 @@ typedef struct {
     void *memory; /* as much as the kernel asked for, on a 64-byte boundary */
 } dlgru_run;
 
+/* Steps of all observations together: the rows of the products. */
+static inline ptrdiff_t dlgru_rows(const dlgru_run *run) {
+    if (!run->lengths) return run->T * run->B;
+    ptrdiff_t rows = 0;
+    for (ptrdiff_t b = 0; b < run->B; b++) rows += run->lengths[b];
+    return rows;
+}
+
 /* Adam's update of one parameter; `step` is the rate with the bias corrections. */
 typedef struct {
     ptrdiff_t count;

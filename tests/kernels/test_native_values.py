@@ -143,13 +143,27 @@ def test_every_split_among_threads(
     compare(scaled(make(T, B, C, H, lengths=lengths, dtype=dtype, **options)))
 
 
-def test_chunks_of_time_join_up(instruction_set: int) -> None:
-    # More rows than one chunk has (768 KiB of gradients, or twice 192 rows), with odd ends.
-    for sizes in ((1001, 1, 3, 5), (90, 11, 7, 20), (451, 2, 5, 33)):
-        for reset in ("after", "before"):
-            compare(scaled(make(*sizes, reset=reset)))
-            lengths = [sizes[0] - 7 * i for i in range(sizes[1])]
-            compare(scaled(make(*sizes, reset=reset, lengths=lengths)))
+@pytest.mark.parametrize("way", ["forward", "backward"])
+@pytest.mark.parametrize("reset", ["after", "before"])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1001, 1, 3, 5),  # more rows than one chunk has, with odd ends
+        (90, 11, 7, 20),
+        (451, 2, 5, 33),
+        (3, 1201, 2, 3),  # each step a chunk of its own
+        (75, 32, 4, 300),  # weights beyond the second cache: larger chunks, of two passes each
+    ],
+)
+def test_chunks_of_time_join_up(
+    sizes: tuple[int, ...], reset: str, way: str, instruction_set: int
+) -> None:
+    T, B, _, H = sizes
+    dtype = np.float32 if H == 300 else np.float64
+    compare(scaled(make(*sizes, reset=reset, direction=way, dtype=dtype)))
+    # No observation runs at the last steps, and some run at none.
+    lengths = [max(0, T - 1 - 7 * i) for i in range(B)]
+    compare(scaled(make(*sizes, reset=reset, direction=way, dtype=dtype, lengths=lengths)))
 
 
 # -- activations -----------------------------------------------------------------------
