@@ -99,7 +99,7 @@ def to_host(array: RawArray) -> np.ndarray[Any, Any]:
 def seal(array: RawArray) -> RawArray:
     """Make a host array read-only, so that nothing can change it behind a DLArray's back."""
     if type(array) is np.ndarray:
-        array.flags.writeable = False
+        array.setflags(write=False)
     return array
 
 

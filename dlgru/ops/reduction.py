@@ -21,12 +21,12 @@ from dlgru.ops.pairs import counted
 from dlgru.ops.shape import permute
 
 
-def over(f: str, x: Any, axes: tuple[int, ...], **options: Any) -> Any:
+def over(method: str, x: Any, axes: tuple[int, ...]) -> Any:
     """Reduce axes of a column-major array with a NumPy method, sizes kept as 1."""
-    n = x.ndim
+    last = x.ndim - 1
     # On the transpose NumPy keeps the order of the result.
-    turned = tuple(n - 1 - a for a in axes)
-    return getattr(xp_of(x), f)(x.T, axis=turned, keepdims=True, **options).T
+    turned = tuple([last - a for a in axes])
+    return getattr(x.T, method)(axis=turned, keepdims=True).T
 
 
 def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -89,6 +89,7 @@ def executed_uses() -> set[Use]:
 
     import dlgru as dl
 
+    CALLED.clear()  # of what other tests have called
     for case in ALL_CASES.values():
         moved = checks.on(case, "fake")
         checks.call(moved)

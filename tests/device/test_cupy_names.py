@@ -35,7 +35,7 @@ def test_functions_and_keywords_in_the_source_are_cupys() -> None:
 
 def test_functions_and_methods_that_operations_reach_are_cupys() -> None:
     uses = executed_uses()
-    assert {"fmax", "sum", ".reshape", ".copy", ".get"} <= {use.name for use in uses}
+    assert {"fmax", "matmul", ".sum", ".reshape", ".copy", ".get"} <= {use.name for use in uses}
     assert [found for use in uses if (found := wrong(use, KNOWN["functions"]))] == []
 
 
