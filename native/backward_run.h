@@ -164,6 +164,7 @@ static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrd
     if (!n) return;
     real *const *d_rows = m->chunk.d_rows + first + places.first;
     real *carry = w->carry + places.first * w->padded;
+    if (run->by_units && n == 1) ask_for(d_rows[0], 3 * H);
     if (!run->before)
         carry_on(w, H, most, groups, n, 3 * H, d_rows, 0, w->R, carry, carry);
     else if (second)

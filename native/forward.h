@@ -196,6 +196,7 @@ static void steps_of_one(const dlgru_run *run, const forward_weights *w, const f
         /* Every second step goes back over the panels, and begins with states that were ready early. */
         const int turned = (int)(s & 1);
         row = state_before(run, t, b);
+        if (run->by_units) ask_for(row, H);
         o.turned = !turned;
         for (ptrdiff_t k = 0; k < groups; k++) {
             ptrdiff_t p = units.first + (turned ? groups - 1 - k : k) * ABREAST_PANELS;
