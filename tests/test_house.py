@@ -30,8 +30,8 @@ FLOORS = {
         calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
         endmark subscript pythonbrackets matlabparens indexing selecting
         cells tablecolumns tables fields
-        kernels.extension kernels.spec kernels.scratch kernels.pointwise kernels.modes
-        kernels.plain_sums kernels.plain_blocks
+        kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
+        kernels.modes kernels.plain_sums kernels.plain_blocks
         kernels.gpu kernels.gpu.device kernels.gpu.sources kernels.gpu.tilings kernels.gpu.costs
         kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cuda
         kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences kernels.gpu.persistent

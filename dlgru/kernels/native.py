@@ -12,7 +12,7 @@ sums run in one order whatever the sizes (see ``native/tiles.h``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,7 @@ class Reserve:
     spent: bool = False
 
 
+@lru_cache(maxsize=1024)
 def _mode(spec: Spec) -> int:
     """Put the options into the number that the extension reads."""
     return (

@@ -14,6 +14,7 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.kernels.gpu.registry import device_text
 from dlgru.kernels.interface import run_backward, run_forward
+from dlgru.kernels.saving import kept_for_the_derivative
 from dlgru.kernels.spec import NO_EXTRA, Extra, Needs, Spec
 from dlgru.namevalue import OneOf, OneOfOrCallable
 from dlgru.op import composite
@@ -86,7 +87,7 @@ def spec_of(inputs: Sequence[Value], options: dict[str, Any], save: bool) -> Spe
         bias=inputs[4].data.size // (H * ways) if H else _blocks(options),
         direction=options["Direction"],
         lengths=options.get("SequenceLengths") is not None,
-        save="gates" if save else "none",
+        save=kept_for_the_derivative() if save else "none",
     )
 
 
