@@ -17,8 +17,10 @@ def recompute_gates() -> Iterator[None]:
     B observations and H hidden units keeps 4·T·B·H numbers for its derivative, 3·T·B·H with
     ``'before-multiplication'``.  In this block it keeps none of them: ``dlgradient`` computes
     the gates again, from X and Y, a stretch of time at once.  A training step took 10 %
-    (one observation) to 31 % (large weights) more time where it was measured.  Values stay the same to the last bit, and
-    so do gradients on the CPU's compiled engine; elsewhere gradients may differ by rounding.
+    (one observation) to 31 % (large weights) more time where it was measured.
+
+    Values stay the same to the last bit, and so do gradients on the CPU's compiled engine;
+    elsewhere gradients may differ by rounding.
 
     The block must hold the call of ``gru``; ``dlgradient`` may come later.  A second
     derivative computes everything again in any case.
