@@ -36,7 +36,7 @@ FLOORS = {
         kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cuda
         kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences kernels.gpu.persistent
         kernels.gpu.cluster kernels.gpu.group kernels.gpu.recordings kernels.gpu.graph
-        kernels.gpu.cudnnlibrary kernels.gpu.cudnn
+        kernels.gpu.cudnnlibrary kernels.gpu.cudnn kernels.gpu.updates
         kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
     "definition": "array convert places fused op",

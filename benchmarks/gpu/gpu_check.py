@@ -27,6 +27,7 @@ import launches
 import numpy as np
 import operations
 import timings
+import updates
 
 import dlgru
 from benchmarks.measuring.machine import processor
@@ -120,6 +121,21 @@ def every_engine(cupy: Any) -> list[dict[str, Any]]:
     return answers
 
 
+def every_update(cupy: Any) -> dict[str, Any]:
+    """Adam's update in one launch, and how long it takes beside the library's operations."""
+    with poison(cupy):
+        rows = list(updates.checked(_send(cupy), lambda a: a.get()))
+    worst = max(rows, key=lambda row: row.error)
+    print(f"adam     {sum(row.ok for row in rows):4} of {len(rows):4} updates, at most {worst}")
+    times = {}
+    for size in updates.SIZES:
+        ways = updates.both_ways(_send(cupy), size)
+        again = [{k: timings.measured(cupy, way) for k, way in ways.items()} for _ in range(5)]
+        times[size] = {k: min(one[k] for one in again) for k in ways}
+        print(f"adam     {size:7} parameters: {times[size]} ms", flush=True)
+    return {"rows": [{**row._asdict(), "ok": row.ok} for row in rows], "milliseconds": times}
+
+
 def _send(cupy: Any) -> Any:
     return lambda array: cupy.asarray(array, order="F")
 
@@ -209,6 +225,7 @@ def table(times: list[timings.Time]) -> None:
 PARTS: dict[str, Callable[[Any], Any]] = {
     "operations": every_operation,
     "checked": every_engine,
+    "updates": every_update,
     "steps": steps,
     "training step": training_step,
     "times": every_time,
@@ -218,6 +235,7 @@ PARTS: dict[str, Callable[[Any], Any]] = {
 def wrong(results: dict[str, Any]) -> int:
     """Count what is wrong; a part that broke off is one wrong thing more."""
     rows = [*results.get("operations", {}).get("rows", ()), *results.get("checked", ())]
+    rows += results.get("updates", {}).get("rows", ())
     rows += [*results.get("training step", {}).get("times", ()), *results.get("times", ())]
     bad = sum(not row["ok"] for row in rows)
     bad += sum("bad" in one for one in results.get("steps", ()))

@@ -23,6 +23,7 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.backend import as_colmajor, seal, xp_of
 from dlgru.kernels.extension import native
+from dlgru.kernels.gpu import updates
 from dlgru.ops.classes import astype
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.elementwise import abs, sqrt
@@ -137,12 +138,28 @@ def _raw_adam(
     p: Value, g: Value, m: Value | None, v: Value | None,
     step: float, beta1: float, beta2: float, epsilon: float,
 ) -> tuple[Value, Value, Value]:  # fmt: skip
+    rates = (step, beta1, beta2, epsilon)
+    P, G = _flat(p), _flat(g)
+    M, V = _flat_or_none(m), _flat_or_none(v)
+    if type(P) is ndarray:
+        if native is None or M is None or V is None:
+            return adam_by_library(p, g, m, v, *rates)
+        new_p, new_m, new_v = native.adam(P, G, M, V, *rates)
+    elif updates.offered(P):
+        new_p, new_m, new_v = updates.adam(P, G, M, V, *rates)
+    else:
+        return adam_by_library(p, g, m, v, *rates)
+    return _value(new_p, p), _value(new_m, p), _value(new_v, p)
+
+
+def adam_by_library(
+    p: Value, g: Value, m: Value | None, v: Value | None,
+    step: float, beta1: float, beta2: float, epsilon: float,
+) -> tuple[Value, Value, Value]:  # fmt: skip
+    """The update in a dozen calls of the array library, a piece at a time on the host."""
     xp = xp_of(p.data)
     P, G = _flat(p), _flat(g)
     M, V = _flat_or_none(m), _flat_or_none(v)
-    if native is not None and type(P) is ndarray and M is not None and V is not None:
-        new_p, new_m, new_v = native.adam(P, G, M, V, step, beta1, beta2, epsilon)
-        return _value(new_p, p), _value(new_m, p), _value(new_v, p)
     new_p, new_m, new_v, scratch = _fresh(p, 3)
     with errstate(all="ignore"):
         for at in _pieces(p):

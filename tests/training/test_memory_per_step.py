@@ -77,14 +77,15 @@ def test_a_training_step_keeps_at_most_eight_values_a_unit_and_step(
     mode: str, dtype: Any, every: bool
 ) -> None:
     kept, most = values_per_step(dtype, every, {"ResetGateMode": mode})
-    assert kept <= most <= 8
+    # What Python itself allocates is a few bytes more or less in either run.
+    assert kept <= most + 0.01 and most <= 8
 
 
 @pytest.mark.parametrize("every", [False, True], ids=["last state", "every step"])
 def test_padded_sequences_backward_in_time_keep_no_more(every: bool) -> None:
     options = {"Direction": "backward", "SequenceLengths": [2 * k for k in range(1, B + 1)]}
     kept, most = values_per_step(np.float32, every, options)
-    assert kept <= most <= 8
+    assert kept <= most + 0.01 and most <= 8
 
 
 def test_the_definition_keeps_more_and_that_is_noticed() -> None:

@@ -12,11 +12,14 @@ from typing import Any
 from dlgru.backend import RawArray, as_colmajor
 
 
-def _structure(name: str, pointers: str, longs: str, ints: str) -> type[ctypes.Structure]:
+def _structure(
+    name: str, pointers: str, longs: str, ints: str, doubles: str = ""
+) -> type[ctypes.Structure]:
     kinds = (
         (pointers, ctypes.c_void_p),
         (longs, ctypes.c_longlong),
         (ints, ctypes.c_int),
+        (doubles, ctypes.c_double),
     )
     fields = [(field, kind) for text, kind in kinds for field in text.split()]
     return type(name, (ctypes.Structure,), {"_fields_": fields})
@@ -46,6 +49,13 @@ STEP_BACK = _structure(
     "dy_column dy_step h0_column",
     "T B H t reversed gate act padding",
 )
+ADAM = _structure(
+    "AdamArguments",
+    "p g m v new_p new_m new_v",
+    "count",
+    "",
+    "beta1 rest1 beta2 rest2 step epsilon",
+)
 
 GATES = {"sigmoid": 0, "hard-sigmoid": 1}
 ACTIVATIONS = {"tanh": 0, "softsign": 1, "relu": 2}
@@ -55,7 +65,7 @@ def filled(kind: type[ctypes.Structure], runtime: Any, **values: Any) -> Any:
     """Return a structure with these values: an array gives its address, None a null."""
     made = kind()
     for name, value in values.items():
-        is_number = value is None or isinstance(value, int)
+        is_number = value is None or isinstance(value, int | float)
         setattr(made, name, value if is_number else runtime.address(value))
     return made
 

@@ -31,7 +31,12 @@ def rates(arch: int) -> dict[str, Any]:
 def tried(spec: Spec) -> bool:
     """Return whether kernels have run, right and timed, on a device like that of this spec."""
     device = device_of(spec.device)
-    return not isinstance(device, str) and bool(rates(device.arch)["measured"])
+    return not isinstance(device, str) and has_run(device)
+
+
+def has_run(device: Device) -> bool:
+    """Return whether kernels have run, right and timed, on such a device."""
+    return bool(rates(device.arch)["measured"])
 
 
 def architectures_tried() -> list[int]:

@@ -25,6 +25,8 @@ DL_DEVICE float dl_exp(float x) { return expf(x); }
 DL_DEVICE double dl_exp(double x) { return exp(x); }
 DL_DEVICE float dl_tanh(float x) { return tanhf(x); }
 DL_DEVICE double dl_tanh(double x) { return tanh(x); }
+DL_DEVICE float dl_sqrt(float x) { return sqrtf(x); }
+DL_DEVICE double dl_sqrt(double x) { return sqrt(x); }
 
 // Makes the compiler take this number as it comes, so that it does not keep addresses that follow
 // from it in registers from one turn of a loop to the next.

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-KERNELS = ("gru_forward.cuh", "gru_backward.cuh", "gru_step.cuh", "gru_tensor.cuh")
+KERNELS = ("gru_forward.cuh", "gru_backward.cuh", "gru_step.cuh", "gru_tensor.cuh", "updates.cuh")
 OPTIONS = ("-std=c++17",)
 
 _INCLUDE = re.compile(r'\s*#include "(.+)"')

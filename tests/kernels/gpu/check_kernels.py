@@ -53,6 +53,7 @@ def kernels(arch: int) -> dict[str, tuple[int, int]]:
         for part in STEPS:
             found[f"gru_step<{real}, {part}>"] = (256, 0)
             found[f"gru_step_back<{real}, {part}>"] = (256, 0)
+        found[f"adam_update<{real}>"] = (256, 0)
     return found
 
 

@@ -201,6 +201,8 @@ inline float dl_exp(float x) { return std::exp(x); }
 inline double dl_exp(double x) { return std::exp(x); }
 inline float dl_tanh(float x) { return std::tanh(x); }
 inline double dl_tanh(double x) { return std::tanh(x); }
+inline float dl_sqrt(float x) { return std::sqrt(x); }
+inline double dl_sqrt(double x) { return std::sqrt(x); }
 
 inline int dl_cluster_rank() { return emulated::current->block->rank; }
 inline void dl_cluster_arrive() {

@@ -22,6 +22,7 @@ STRUCTURES = {
     "BackwardArguments": arguments.BACKWARD,
     "StepArguments": arguments.STEP,
     "StepBackArguments": arguments.STEP_BACK,
+    "AdamArguments": arguments.ADAM,
 }
 
 
