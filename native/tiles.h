@@ -182,13 +182,6 @@ static const tile_function wide_tiles[2][WIDEST + 1] = {
      [9] = NAME(tile_1_9_PACKED), [12] = NAME(tile_1_12_PACKED)},
     {[6] = NAME(tile_1_6_IN_PLACE), [9] = NAME(tile_1_9_IN_PLACE), [12] = NAME(tile_1_12_IN_PLACE)}};
 
-/* Asks for a row that other parts have just written, all of it at once: its lines come one by one
-   otherwise, each 60 to 280 ns late.  A run of one observation takes 1 % less time so, and up to 5 %
-   less where the processors are far from each other. */
-INLINE void ask_for(const real *row, ptrdiff_t count) {
-    for (ptrdiff_t k = 0; k < count; k += 64 / (ptrdiff_t)sizeof(real)) __builtin_prefetch(row + k);
-}
-
 INLINE void run_tile(int kind, ptrdiff_t rows, int vectors, ptrdiff_t K, const tile_operands *o) {
     if (vectors > 3)
         wide_tiles[kind == IN_PLACE][vectors](K, o);
