@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlgru.array import Value
 from dlgru.kernels.gpu import updates
 from dlgru.training import steps
 
@@ -77,10 +76,8 @@ def checked(
 
 def both_ways(send: Callable[[Any], Any], size: int) -> dict[str, Callable[[], Any]]:
     """The update in one launch, and in the array library's operations."""
-    p, g, m, v = [send(a) for a in arrays(np.float32, size, True)]
-    values = [Value(a) for a in (p, g, m, v)]
-    rates = tuple(RATES.values())
+    there = [send(a) for a in arrays(np.float32, size, True)]
     return {
-        "one launch": lambda: updates.adam(p, g, m, v, *rates),
-        "operations": lambda: steps.adam_by_library(*values, *rates),
+        "one launch": lambda: updates.adam(*there, **RATES),
+        "operations": lambda: steps.adam_by_library(*there, **RATES),
     }

@@ -116,18 +116,18 @@ def _flat_or_none(x: Value | None) -> Any:
     return None if x is None else _flat(x)
 
 
-def _pieces(p: Value) -> Iterator[slice]:
-    count = p.data.size
-    size = count if backend.is_device_array(p.data) else PIECE
+def _pieces(P: Any) -> Iterator[slice]:
+    count = P.size
+    size = count if backend.is_device_array(P) else PIECE
     for start in range(0, count, size or 1):
         yield slice(start, min(start + size, count))
 
 
-def _fresh(p: Value, count: int) -> list[Any]:
+def _fresh(P: Any, count: int) -> list[Any]:
     """Flat uninitialised arrays: results, and last a piece to compute in."""
-    xp, n = xp_of(p.data), p.data.size
-    scratch = n if backend.is_device_array(p.data) else min(n, PIECE)
-    return [xp.empty((k,), dtype=p.dtype) for k in (*[n] * count, scratch)]
+    xp, n = xp_of(P), P.size
+    scratch = n if backend.is_device_array(P) else min(n, PIECE)
+    return [xp.empty((k,), dtype=P.dtype) for k in (*[n] * count, scratch)]
 
 
 def _value(flat: Any, like: Value) -> Value:
@@ -138,31 +138,26 @@ def _raw_adam(
     p: Value, g: Value, m: Value | None, v: Value | None,
     step: float, beta1: float, beta2: float, epsilon: float,
 ) -> tuple[Value, Value, Value]:  # fmt: skip
-    rates = (step, beta1, beta2, epsilon)
     P, G = _flat(p), _flat(g)
     M, V = _flat_or_none(m), _flat_or_none(v)
+    adam: Any = adam_by_library
     if type(P) is ndarray:
-        if native is None or M is None or V is None:
-            return adam_by_library(p, g, m, v, *rates)
-        new_p, new_m, new_v = native.adam(P, G, M, V, *rates)
+        if native is not None and M is not None and V is not None:
+            adam = native.adam
     elif updates.offered(P):
-        new_p, new_m, new_v = updates.adam(P, G, M, V, *rates)
-    else:
-        return adam_by_library(p, g, m, v, *rates)
+        adam = updates.adam
+    new_p, new_m, new_v = adam(P, G, M, V, step, beta1, beta2, epsilon)
     return _value(new_p, p), _value(new_m, p), _value(new_v, p)
 
 
 def adam_by_library(
-    p: Value, g: Value, m: Value | None, v: Value | None,
-    step: float, beta1: float, beta2: float, epsilon: float,
-) -> tuple[Value, Value, Value]:  # fmt: skip
-    """The update in a dozen calls of the array library, a piece at a time on the host."""
-    xp = xp_of(p.data)
-    P, G = _flat(p), _flat(g)
-    M, V = _flat_or_none(m), _flat_or_none(v)
-    new_p, new_m, new_v, scratch = _fresh(p, 3)
+    P: Any, G: Any, M: Any, V: Any, step: float, beta1: float, beta2: float, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """The update of flat arrays in a dozen calls of their library, on the host piece by piece."""
+    xp = xp_of(P)
+    new_p, new_m, new_v, scratch = _fresh(P, 3)
     with errstate(all="ignore"):
-        for at in _pieces(p):
+        for at in _pieces(P):
             t = scratch[: at.stop - at.start]
             mean = _blend(xp, M, at, beta1, G[at], new_m[at], t)
             xp.multiply(G[at], G[at], out=new_p[at])
@@ -172,7 +167,7 @@ def adam_by_library(
             xp.divide(mean, t, out=t)
             t *= step
             xp.subtract(P[at], t, out=new_p[at])
-    return _value(new_p, p), _value(new_m, p), _value(new_v, p)
+    return new_p, new_m, new_v
 
 
 def _raw_rmsprop(
@@ -180,9 +175,9 @@ def _raw_rmsprop(
 ) -> tuple[Value, Value]:
     xp = xp_of(p.data)
     P, G, V = _flat(p), _flat(g), _flat_or_none(v)
-    new_p, new_v, scratch = _fresh(p, 2)
+    new_p, new_v, scratch = _fresh(P, 2)
     with errstate(all="ignore"):
-        for at in _pieces(p):
+        for at in _pieces(P):
             t = scratch[: at.stop - at.start]
             xp.multiply(G[at], G[at], out=new_p[at])
             square = _blend(xp, V, at, beta2, new_p[at], new_v[at], t)
@@ -199,9 +194,9 @@ def _raw_sgdm(
 ) -> tuple[Value, Value]:
     xp = xp_of(p.data)
     P, G, V = _flat(p), _flat(g), _flat_or_none(velocity)
-    new_p, new_v, scratch = _fresh(p, 2)
+    new_p, new_v, scratch = _fresh(P, 2)
     with errstate(all="ignore"):
-        for at in _pieces(p):
+        for at in _pieces(P):
             t = scratch[: at.stop - at.start]
             if V is None:
                 xp.multiply(G[at], -rate, out=new_v[at])

@@ -64,6 +64,13 @@ def test_planted_bugs_are_seen(
     assert not all(row.ok for row in checked(program))
 
 
+def test_what_is_timed_beside_it_gives_the_same(program: Any, device: EmulatedRuntime) -> None:
+    one, other = (way() for way in program.both_ways(FakeArray, 300).values())
+    assert len(device.launches) == 1
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a.get(), b.get(), rtol=8 * np.finfo(np.float32).eps, atol=1e-7)
+
+
 def test_nothing_is_launched_for_an_empty_parameter(device: EmulatedRuntime) -> None:
     empty = FakeArray(np.zeros(0, np.float32))
     new = updates.adam(empty, empty, None, None, 0.1, 0.9, 0.99, 1e-8)
