@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,17 +9,12 @@ import numpy as np
 import pytest
 
 import dlgru as dl
-
-FILE = Path(__file__).parent.parent / "examples" / "japanese_vowels.py"
+from benchmarks.measuring.example import japanese_vowels
 
 
 @pytest.fixture
 def demo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("japanese_vowels", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return japanese_vowels()
 
 
 def speakers(demo: ModuleType, count: int, seed: int) -> tuple[list[Any], Any]:

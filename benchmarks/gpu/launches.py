@@ -9,12 +9,10 @@ or writes something is a launch at least.  Times are taken on a real one.
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +20,10 @@ from correctness import TOLERANCE, relative
 from fakedevice import TRAFFIC, FakeArray
 
 import dlgru as dl
+from benchmarks.measuring.example import japanese_vowels
 from dlgru.backend import to_host
 from dlgru.kernels import use_engine
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "japanese_vowels.py"
 SHORTEST, LONGEST = 7, 26  # what the training utterances of Japanese Vowels have
 REPEATS = 30
 
@@ -39,15 +37,6 @@ class Count(NamedTuple):
     waits: int  # times the host waits for the device, to fetch something or to know a number
 
 
-def example() -> Any:
-    """The demo as a module; it asks for its data only when they are loaded."""
-    spec = importlib.util.spec_from_file_location("japanese_vowels", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Step:
     """One training step of the demo on a device, in parts that can be called again and again.
 
@@ -55,7 +44,7 @@ class Step:
     """
 
     def __init__(self, send: Callable[[Any], Any], longest: int = LONGEST) -> None:
-        self.demo = demo = example()
+        self.demo = demo = japanese_vowels()
         draw = np.random.default_rng(0)
         lengths = np.linspace(min(SHORTEST, longest), longest, demo.BATCH).astype(int)
         sequences = [draw.standard_normal((demo.CHANNELS, n)) for n in lengths]

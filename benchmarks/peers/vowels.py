@@ -6,17 +6,16 @@ another library's environment needs neither dlgru nor anything that reads the da
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from measuring.example import japanese_vowels
 
 from peers.problem import Task
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "japanese_vowels.py"
 FILE = "VOWELS_FILE"
 """The environment variable that names the file to a process."""
 
@@ -25,18 +24,9 @@ SETTINGS = (
 )
 
 
-def example() -> Any:
-    """Load the example as a module."""
-    spec = importlib.util.spec_from_file_location("japanese_vowels", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def save(file: Path) -> dict[str, Any]:
     """Write settings and the training half for all processes; say where the data are from."""
-    demo = example()
+    demo = japanese_vowels()
     try:
         sequences, speakers, _, _ = demo.load()
         source = "the recordings"
@@ -80,7 +70,7 @@ def our_training() -> Task:
     """The example's whole training; its first batch from known parameters is what is compared."""
     import dlgru as dl
 
-    demo = example()
+    demo = japanese_vowels()
     sequences, speakers, settings = saved()
 
     def arrays(_: Any) -> list[Any]:
