@@ -190,10 +190,9 @@ def dlgradient(
     wanted: dict[int, Value] = {}
     for k, tree in enumerate(x):
         for leaf in (tree,) if type(tree) is DLArray else leaves(tree):
-            value = leaf.value if type(leaf) is DLArray else None
-            if value is None or value.tape is not tape or not value.id or not AllowComplex:
-                _check_variable(leaf, k, tape, AllowComplex)
-            if value is not None:
+            _check_variable(leaf, k, tape, AllowComplex)
+            if type(leaf) is DLArray:
+                value = leaf.value
                 wanted[value.id] = value
     with memory_of("dlgradient"):
         gradients = _gradients(
