@@ -1,6 +1,7 @@
 /* Backward: chunk by chunk from the end of the walk.  Within a chunk, step by step, the gradients
    of the gates and the recurrent product that carries dL/dh on; then, while they lie in the
-   second cache, the chunk's share of the weight gradients and its part of dL/dx. */
+   second cache (the third, with large weights), the chunk's share of the weight gradients and its
+   part of dL/dx. */
 #ifndef DLGRU_BACKWARD_H
 #define DLGRU_BACKWARD_H
 

@@ -1,4 +1,4 @@
-"""Engines for whole recurrent operations on raw arrays; README.md tells how one is added."""
+"""Engines for whole recurrent operations on raw arrays; `choice.py` says what one must offer."""
 
 from dlgru.kernels.interface import use_engine as use_engine
 from dlgru.kernels.interface import why as why

@@ -4,8 +4,9 @@
 
    Each run has random sizes, strides, lengths, options, class, instruction set and number of
    threads.  Arrays have exactly their bytes, gaps and padding hold NaN, results are NaN before,
-   and the same run on one thread, perhaps with weights packed before, must give the same bits.  Two callers work at a time; children that
-   are forked after that, or meanwhile, run on their own.  Sanitizers do the rest. */
+   and the same run on one thread, perhaps with weights packed before, must give the same bits.
+   Two callers work at a time; children that are forked after that, or meanwhile, run on their
+   own.  Sanitizers do the rest. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <pthread.h>
