@@ -87,20 +87,31 @@ static void pack_groups(const dlgru_run *run, const backward_weights *w, range g
     }
 }
 
-/* to += d·weights for `n` rows of d from column `at`, for the groups of a range. */
-static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, range groups, ptrdiff_t n, ptrdiff_t K,
-                     real *const *d_rows, ptrdiff_t at, const real *weights, const real *init, real *to) {
-    const ptrdiff_t vectors = panels_of(H), blocks = (n + ROWS - 1) / ROWS;
+/* A recurrent product: to = init + d·weights over K columns of d, from column `at` on. */
+typedef struct {
+    ptrdiff_t K, at;
+    const real *weights;
+    const real *init; /* NULL: zeros */
+    real *to;
+    int turned; /* from the last group to the first, and the second half of K before the first */
+} recurrent_product;
+
+/* A recurrent product for `n` rows of d and the groups of a range. */
+static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, range groups, ptrdiff_t n,
+                     real *const *d_rows, const recurrent_product *product) {
+    const ptrdiff_t vectors = panels_of(H), blocks = (n + ROWS - 1) / ROWS, K = product->K;
+    const real *init = product->init;
     _Alignas(64) static const real zeros[6 * LANES];
-    tile_operands o = {.at = at, .far = w->far, .next_out = w->padded};
+    tile_operands o = {.at = product->at, .far = w->far, .next_out = w->padded, .turned = product->turned};
     o.next_init = o.next_init_last = init ? w->padded : 0;
-    for (ptrdiff_t q = groups.first; q < groups.end; q++) {
+    for (ptrdiff_t done = 0; done < groups.end - groups.first; done++) {
+        const ptrdiff_t q = product->turned ? groups.end - 1 - done : groups.first + done;
         const ptrdiff_t first = group_start(vectors, most, q), V = group_start(vectors, most, q + 1) - first;
-        o.weights = weights + first * LANES * K;
+        o.weights = product->weights + first * LANES * K;
         for (ptrdiff_t k = 0; k < blocks; k++) {
             const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
             o.rows = (const real *const *)d_rows + i;
-            o.out = to + i * w->padded + first * LANES;
+            o.out = product->to + i * w->padded + first * LANES;
             o.init = init ? init + i * w->padded + first * LANES : zeros;
             o.init_last = o.init + (init ? (V - 1) * LANES : 0);
             if (V == 6) { /* one row: see PANELWISE */

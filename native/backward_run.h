@@ -164,13 +164,15 @@ static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrd
     if (!n) return;
     real *const *d_rows = m->chunk.d_rows + first + places.first;
     real *carry = w->carry + places.first * w->padded;
+    recurrent_product product = {.K = 3 * H, .weights = w->R, .init = carry, .to = carry, .turned = (int)(t & 1)};
+    if (run->before && second) {
+        product.K = 2 * H;
+    } else if (run->before) {
+        product.K = H, product.at = 2 * H, product.weights = w->R_n;
+        product.init = NULL, product.to = w->d_opened + places.first * w->padded;
+    }
     if (run->by_units && n == 1) ask_for(d_rows[0], 3 * H);
-    if (!run->before)
-        carry_on(w, H, most, groups, n, 3 * H, d_rows, 0, w->R, carry, carry);
-    else if (second)
-        carry_on(w, H, most, groups, n, 2 * H, d_rows, 0, w->R, carry, carry);
-    else
-        carry_on(w, H, most, groups, n, H, d_rows, 2 * H, w->R_n, NULL, w->d_opened + places.first * w->padded);
+    carry_on(w, H, most, groups, n, d_rows, &product);
 }
 
 /* Packs one share of the left sides: those that are known before the walk, or r∘h. */

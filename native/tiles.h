@@ -30,7 +30,8 @@ typedef struct {
     ptrdiff_t next_init_last;
     real *out; /* [row][vector][lane]; may be `init` */
     ptrdiff_t next_out;
-    int turned; /* the second half of k first, if both halves are walked one after the other */
+    int turned; /* the second half of k first, if both halves are walked one after the other: what the
+                   step before has read last still lies in the first cache */
 } tile_operands;
 
 typedef void (*tile_function)(ptrdiff_t K, const tile_operands *o);
@@ -44,9 +45,10 @@ enum { PACKED, IN_PLACE, PANEL, FAR, AHEAD = 64 };
    with 12 vectors a row the loads of its own numbers hardly count. */
 enum { WIDEST = 12 };
 
-/* Segments walked at the same time: as many as there are registers for. */
+/* Segments walked at the same time: as many as there are registers for; but with one row of many
+   vectors two, so that the halves of k can be turned. */
 #define SUMS (3 * ROWS)
-#define ABREAST(M, V) ((M) == 1 && (V) == 6 ? 2 : (M) * (V) * 4 <= SUMS ? 4 : (M) * (V) * 2 <= SUMS ? 2 : 1)
+#define ABREAST(M, V) ((M) == 1 && (V) > 3 ? 2 : (M) * (V) * 4 <= SUMS ? 4 : (M) * (V) * 2 <= SUMS ? 2 : 1)
 
 /* One row of several panels: `init` has the steps from panel to panel instead of row to row. */
 #define PANELWISE(M, V) ((M) == 1 && (V) > 3 && (V) % 3 == 0)
