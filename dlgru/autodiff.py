@@ -190,9 +190,8 @@ def dlgradient(
     wanted: dict[int, Value] = {}
     for k, tree in enumerate(x):
         for leaf in (tree,) if type(tree) is DLArray else leaves(tree):
-            _check_variable(leaf, k, tape, AllowComplex)
-            if type(leaf) is DLArray:
-                value = leaf.value
+            value = _variable(leaf, k, tape, AllowComplex)
+            if value is not None:
                 wanted[value.id] = value
     with memory_of("dlgradient"):
         gradients = _gradients(
@@ -335,19 +334,20 @@ def _check_scalar(y: Any) -> Tape:
     return tape
 
 
-def _check_variable(leaf: Any, k: int, tape: Tape, allow_complex: bool) -> None:
+def _variable(leaf: Any, k: int, tape: Tape, allow_complex: bool) -> Value | None:
+    """The Value of a leaf of the k-th tree; None for text and for None, which have no gradient."""
     if type(leaf) is not DLArray:
         if isinstance(leaf, str | bytes) or leaf is None:
-            return
+            return None
         came = f"a {type(leaf).__name__}"
         fix = "pass it to dlfeval as a dlarray, so that it is traced"
-    elif (value := leaf.value).tape is not tape or not value.id:
-        came = "untraced" if not leaf.value.traced else "traced by another dlfeval"
+    elif (value := leaf._value or leaf._settle()).tape is not tape or not value.id:
+        came = "traced by another dlfeval" if value.traced else "untraced"
         fix = "pass it to the function as an argument of dlfeval; arrays made inside are constants"
-    elif not allow_complex and leaf.dtype in backend.REAL_OF:
+    elif not allow_complex and value.data.dtype in backend.REAL_OF:
         came, fix = "complex", "leave AllowComplex at true"
     else:
-        return
+        return value
     raise DlgruTypeError(
         identifier="dlgru:dlgradient:variable",
         function="dlgradient",
