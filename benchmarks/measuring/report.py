@@ -67,9 +67,7 @@ def kind_of(row: dict[str, Any]) -> tuple[str, str, int]:
 def _header(results: dict[str, Any]) -> str:
     machine, peak = results["machine"], results["peak"]
     if isinstance(peak, dict):
-        peak = (
-            ", ".join(f"{k} {v / 1e9:.0f}" for k, v in peak.items()) + " GFLOP/s (class, threads)"
-        )
+        peak = ", ".join(_peak_of(*item) for item in peak.items())
     lines = [
         f"Engine: {results['why']}.",
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
@@ -85,6 +83,11 @@ def _header(results: dict[str, Any]) -> str:
             f"{100 * statistics.mean(calm):.0f} % of the turns."
         )
     return "  \n".join(lines)
+
+
+def _peak_of(kind: str, rate: float) -> str:
+    dtype, threads = kind.split()
+    return f"{rate / 1e9:.0f} GFLOP/s ({dtype}, {threads} thread{'s' * (threads != '1')})"
 
 
 def _pair(found: tuple[float, float]) -> str:
