@@ -1,13 +1,14 @@
 """What the machinery costs beside the arithmetic: operations, the door of gru, loops, memory.
 
 Prints one figure a line with its target beside it, and writes ``results/core.json``.
-Times are the least of many rounds (``timing.py``).
+Times are the least of many rounds (``measuring/timing.py``).
 
-    python benchmarks/core.py [rounds]
+    python benchmarks/core.py [rounds] [--readme]
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import statistics
@@ -20,7 +21,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from timing import conditions, described, fastest, save
+from measuring.readme import put, table
+from measuring.timing import conditions, described, fastest, save
 
 import dlgru as dl
 from dlgru.kernels import scratch
@@ -278,19 +280,30 @@ SECTIONS = {
 }
 
 
-def main(rounds: int) -> None:
-    print(described(conditions()))
+def main(rounds: int, readme: bool) -> None:
+    where = described(conditions())
+    print(where)
     figures = {}
+    rows = []
     for title, section in SECTIONS.items():
         print(f"\n{title}")
         figures[title] = []
+        rows.append([f"**{title}**", "", ""])
         for figure in section(rounds):
             target = f"target {figure.target}" if figure.target else ""
             line = f"  {figure.what:60s}{figure.value:8.2f} {figure.unit:10s}{target}"
             print(line.rstrip(), flush=True)
             figures[title].append({**figure._asdict(), "value": float(f"{figure.value:.4g}")})
+            rows.append([figure.what, f"{figure.value:.2f} {figure.unit}".strip(), figure.target])
     save("core", figures)
+    if readme:
+        where = where.replace("\n", ", ") + f"; {rounds} rounds"
+        put("core", f"{where}.\n\n{table(['what', 'figure', 'target'], rows)}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    asked.add_argument("rounds", nargs="?", type=int, default=9)
+    asked.add_argument("--readme", action="store_true", help="put the tables into README.md, too")
+    given = asked.parse_args()
+    main(given.rounds, given.readme)

@@ -21,8 +21,8 @@ import numpy as np
 from measuring.floors import PLAIN, PLAIN_ELSEWHERE, SHAPES
 from measuring.machine import wait_for_quiet
 from measuring.readme import put, table
+from measuring.timing import conditions, described, seconds
 from measuring.turns import TOLERANCE, TURN
-from timing import conditions, described, seconds
 
 from dlgru.kernels.interface import run_backward, run_forward, use_engine
 from dlgru.kernels.spec import Needs, Spec

@@ -21,7 +21,7 @@ from dlgru.calls import any_spelling, known_keywords
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning
 from dlgru.fused import seeds_of
 from dlgru.labels import describe
-from dlgru.mfunction import call_with_nargout
+from dlgru.mfunction import call_with_nargout, own
 from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
 from dlgru.places import memory_of
@@ -51,8 +51,8 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
     fun : callable
         The function to evaluate.
     *args
-        Its arguments.  Containers and arrays are handed over by value: `fun` cannot
-        change the caller's.
+        Its arguments.  Containers and arrays, NumPy's included, are handed over by value:
+        `fun` cannot change the caller's.
     nargout : int, optional
         How many outputs to ask for, when `fun` is an ``@mfunction``.
 
@@ -100,7 +100,7 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
 
 def _trace(leaf: Any, tape: Tape) -> Any:
     if type(leaf) is not DLArray:
-        return leaf
+        return own(leaf)
     value = leaf._value or leaf._settle()
     if value.tape is not None and value.traced:
         warnings.warn(

@@ -29,10 +29,11 @@ def by_value(x: Any) -> Any:
     Structs, cells, tables, lists, tuples and dictionaries are rebuilt, arrays get
     handles of their own, ndarrays are copied; other objects are handed over as they are.
     """
-    return tree_map(_own, x)
+    return tree_map(own, x)
 
 
-def _own(leaf: Any) -> Any:
+def own(leaf: Any) -> Any:
+    """Return a leaf of an argument so that changing it leaves the caller's untouched."""
     return leaf.copy(order="K") if type(leaf) is np.ndarray else fresh(leaf)
 
 

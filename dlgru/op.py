@@ -31,7 +31,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from numpy import errstate, ndarray
 
@@ -54,7 +54,10 @@ class Public(Protocol):
     op: Operation
     __name__: str
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @overload
+    def __call__(self, x: Value, /, *args: Any, **kwargs: Any) -> Any: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> DLArray: ...
     def vjp(self, rule: Callable[..., Any]) -> Callable[..., Any]: ...
     def door(self, door: Door) -> Door: ...
     def cases(self, cases: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]: ...

@@ -853,3 +853,10 @@ def test_gradients_of_learnables_come_as_a_table() -> None:
     assert np.array_equal(dl.extractdata(g.Value[0]), 2 * np.ones((3, 2)))
     assert np.array_equal(dl.extractdata(g.Value[1]), [[3, 3]])
     assert np.array_equal(dl.extractdata(g.Value[2]), np.zeros((1, 3)))
+
+
+def test_size_and_its_like_know_the_size_of_a_cell_and_of_a_table() -> None:
+    c, t = cell(2, 3), dl.table([1, 2, 3], [4, 5, 6])
+    assert (dl.size(c), dl.size(c, 1), dl.numel(c), dl.length(c)) == ([2, 3], 2, 6, 3)
+    assert dl.size(cell(3, 1)) == [3, 1] and dl.size(cell(0, 3)) == [0, 3]
+    assert (dl.size(t), dl.numel(t), dl.isempty(t)) == ([3, 2], 6, False)

@@ -54,7 +54,7 @@ FLOORS = {
 ORDER = [f"dlgru.{name}".rstrip(".") for names in FLOORS.values() for name in names.split()]
 
 WITHOUT_NUMPY = {f"dlgru.{name}" for name in ("errors", "namevalue", "calls", "labels", "tape")}
-OPTIONAL = {"cupy", "cupyx", "matio", "matplotlib", "mpi4py", "onnx", "scipy"}
+OPTIONAL = {"cupy", "cupyx"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, int, bool]]:

@@ -386,3 +386,14 @@ def test_arrayfun_keeps_the_trace_of_its_elements() -> None:
         return dl.dlgradient(dl.sum(arrayfun(lambda v: v**3, x)), x)
 
     assert numbers(dl.dlfeval(f, dl.dlarray([1, 2]))) == [[3, 12]]
+
+
+def test_a_function_that_dlfeval_calls_cannot_change_an_ndarray() -> None:
+    mask = np.zeros(2)
+
+    def change(x: Any) -> int:
+        x[0] = 7
+        return 1
+
+    dl.dlfeval(change, mask)
+    assert not mask.any()

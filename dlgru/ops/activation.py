@@ -46,7 +46,7 @@ def threshold(op: Operation) -> Door:
                 came="complex",
                 expected="real numbers",
                 fix=f"for a threshold in both parts write "
-                f"complex({op.name}(real(X)), {op.name}(imag(X)))",
+                f"dlgru.complex({op.name}(real(X)), {op.name}(imag(X)))",
             )
         result: DLArray = door(X, *args, **options)
         return result

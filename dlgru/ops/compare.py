@@ -183,5 +183,5 @@ def _or(a: Any, b: Any) -> Any:
     return or_.op.on_values(a, b)
 
 
-maximum = _extreme("maximum", "fmax", lambda a, b: _or(exceeds_values(a, b), _nan(b)))
-minimum = _extreme("minimum", "fmin", lambda a, b: _or(exceeds_values(b, a), _nan(b)))
+maximum = _extreme("max", "fmax", lambda a, b: _or(exceeds_values(a, b), _nan(b)))
+minimum = _extreme("min", "fmin", lambda a, b: _or(exceeds_values(b, a), _nan(b)))

@@ -14,7 +14,7 @@ What has no form goes through the full door each time, and so does every mistake
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import RawArray
@@ -60,6 +60,16 @@ class Plans(dict[Any, Plan]):
         self.kept: dict[Any, Any] = {}  # what engines made of them
 
 
+@overload
+def gru(
+    X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any,
+    *pairs: Any, nargout: Literal[1] = 1, **options: Any,
+) -> DLArray: ...  # fmt: skip
+@overload
+def gru(
+    X: Any, H0: Any, weights: Any, recurrentWeights: Any, bias: Any,
+    *pairs: Any, nargout: Literal[2], **options: Any,
+) -> tuple[DLArray, DLArray]: ...  # fmt: skip
 def gru(*args: Any, **options: Any) -> Any:
     if len(args) > 5:
         args, options = _named(args, options)

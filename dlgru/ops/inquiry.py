@@ -21,19 +21,13 @@ from dlgru.tables import Table
 
 
 def shape_of(X: Any, function: str) -> tuple[int, ...]:
-    """Size of anything that has one: array, number, string, list (a cell), table."""
-    if type(X) is DLArray:
+    """Size of anything that has one: array, number, text, cell, list, struct, table."""
+    if isinstance(X, DLArray | Cell | Table):
         return X.shape
-    if isinstance(X, str):
-        return (1, len(X)) if X else (0, 0)
-    if hasattr(X, "_size"):
-        return tuple(X._size())
-    if isinstance(X, list | tuple | dict):
-        return (
-            (1, len(X))
-            if not isinstance(X, dict) and len(X)
-            else ((1, 1) if isinstance(X, dict) else (0, 0))
-        )
+    if isinstance(X, dict):
+        return (1, 1)
+    if isinstance(X, str | list | tuple):
+        return (1, len(X)) if len(X) else (0, 0)
     raw = X if isinstance(X, np.ndarray) else to_raw(X, function)
     shape: tuple[int, ...] = two_d(raw).shape
     return shape
@@ -45,7 +39,7 @@ def size(X: Any, *dim: Any, nargout: int = 1) -> Any:
 
     Parameters
     ----------
-    X : array, cell, string or struct
+    X : array, cell, string, struct or table
         A Python list counts as a 1×n cell.
     *dim : int, list of int or label
         Ask for these dimensions only.  Dimensions beyond the last are 1.

@@ -38,7 +38,7 @@ MIXED: dict[str, tuple[Callable[[], Any], str, str, str]] = {
     "times of an ndarray": (lambda: THERE * np.ones((2, 3)), "times", "B", "A"),
     "a function": (lambda: dl.plus(HOST, THERE), "plus", "A", "B"),
     "ge": (lambda: THERE >= HOST, "ge", "B", "A"),
-    "max": (lambda: dl.max(THERE, HOST), "maximum", "B", "A"),
+    "max": (lambda: dl.max(THERE, HOST), "max", "B", "A"),
     "mtimes": (lambda: dl.stripdims(THERE) @ dl.ones(3, 2), "mtimes", "B", "A"),
     "cat": (lambda: dl.cat(1, HOST, THERE), "cat", "input 2", "input 3"),
     "vertcat": (

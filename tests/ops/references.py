@@ -151,8 +151,8 @@ PAIRS = {
     "and_": lambda a, b: (a != 0) & (b != 0),
     "or_": lambda a, b: (a != 0) | (b != 0),
     "xor": lambda a, b: (a != 0) ^ (b != 0),
-    "maximum": lambda a, b: np.where(after(a, b), a, b),
-    "minimum": lambda a, b: np.where(after(b, a), a, b),
+    "max": lambda a, b: np.where(after(a, b), a, b),
+    "min": lambda a, b: np.where(after(b, a), a, b),
 }
 
 

@@ -1,7 +1,4 @@
-"""Least times of calls that take turns, and files of results.
-
-Run as a program it prints what figures of this machine depend on.
-"""
+"""Least times of calls that take turns, and files of results."""
 
 from __future__ import annotations
 
@@ -13,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring.machine import machine
 
 import dlgru
+from measuring.machine import machine
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def conditions() -> dict[str, Any]:
@@ -64,7 +61,3 @@ def save(name: str, figures: Any) -> Path:
     data = {"conditions": conditions(), "figures": figures}
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
-
-
-if __name__ == "__main__":
-    print(described(conditions()))
