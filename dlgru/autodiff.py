@@ -226,13 +226,15 @@ def _gradients(
     made, out = [], {}
     for i, x in wanted.items():
         g = pulled.get(i)
-        if g is None:
+        if g is None or x.data.dtype == backend.logical:
             g = _zeros_like(x)
         elif g.data.dtype != x.data.dtype:
             g = _in_class_of(x, g)
-        if record and not g.traced:
-            # A constant gradient is still a traced variable, with derivative zero.
-            g = Value(g.data, tape, next_id())
+        if record:
+            # A variable of its own: a gradient may be constant, or one Value with another.
+            source, g = g, Value(g.data, tape, next_id())
+            if source.tape is tape:
+                tape.append(g.id, (source.id,), lambda slope: slope)
         if not record:
             # One entry stands for the whole backward pass.
             g = Value(backend.seal(g.data), tape, next_id())

@@ -69,7 +69,7 @@ class FusedPull:
 
     def pull(
         self, gradients: Sequence[Value | None], needs: Sequence[bool], tape: Tape
-    ) -> Sequence[Value | None]:
+    ) -> Sequence[Value | None] | dict[int, Any]:
         """Gradients of the inputs from those of the outputs."""
         if tape.entries is not None:
             return self._replay(gradients, needs, tape)
@@ -87,17 +87,14 @@ class FusedPull:
 
     def _replay(
         self, gradients: Sequence[Value | None], needs: Sequence[bool], tape: Tape
-    ) -> Sequence[Value | None]:
+    ) -> dict[int, Any]:
         assert tape.entries is not None
         start = len(tape.entries)
         outs = self.body(*self.inputs, **self.options)
         region = tape.entries[start:]
         seeds = seeds_of(zip(outs, gradients, strict=True), tape)
         wanted = [x.id for x, need in zip(self.inputs, needs, strict=True) if need]
-        pulled = pull_back(tape, region, seeds, wanted)
-        return [
-            pulled.get(x.id) if need else None for x, need in zip(self.inputs, needs, strict=True)
-        ]
+        return pull_back(tape, region, seeds, wanted)  # by id: an input may stand in two places
 
 
 def seeds_of(pairs: Iterable[tuple[Value, Value | None]], tape: Tape) -> dict[int, Any]:

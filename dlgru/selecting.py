@@ -99,6 +99,21 @@ def grow(xp: Any, data: RawArray, shape: tuple[int, ...]) -> RawArray:
     return out
 
 
+def survivors(selection: Selection) -> np.ndarray[Any, Any] | None:
+    """True where an assigned value stays, of the size of the selection; None if all do."""
+    kept = {}
+    for axis, entry in enumerate(selection.entries):
+        last = None if isinstance(entry, slice) else _last_of_each(entry)
+        if last is not None:
+            kept[axis] = np.isin(np.arange(selection.counts[axis]), last)
+    if not kept:
+        return None
+    mask = np.ones(selection.counts[::-1], np.bool_)
+    for axis, stays in kept.items():
+        mask &= stays.reshape((-1,) + (1,) * axis)
+    return mask.reshape(selection.shape[::-1]).T
+
+
 # -- the same array in another size --------------------------------------------------
 
 

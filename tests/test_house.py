@@ -41,7 +41,7 @@ FLOORS = {
     """,
     "definition": "array convert places fused op",
     "operations": """
-        ops ops.sizes ops.classes ops.shape ops.expand ops.align ops.pairs ops.complexdata
+        ops ops.sizes ops.sums ops.pairs ops.classes ops.shape ops.expand ops.align ops.complexdata
         ops.compare ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction
         ops.extrema ops.linalg ops.index ops.format ops.inquiry ops.create ops.gpu
         ops.activation ops.connect ops.loss ops.cells ops.recurrent_sizes ops.recurrent

@@ -64,7 +64,11 @@ def sigmoid(X: Any) -> Any:
     >>> float(dl.sigmoid(dl.dlarray(0)))
     0.5
     """
-    return 1 / (1 + xp_of(X).exp(-X))
+    xp = xp_of(X)
+    y = 1 / (1 + xp.exp(-X))
+    if is_complex(X):  # exp overflows into NaN there, not into Inf
+        y = xp.where(X.real.T < 0, (xp.exp(X) / (1 + xp.exp(X))).T, y.T).T
+    return y
 
 
 @sigmoid.vjp

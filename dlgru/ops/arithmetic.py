@@ -16,8 +16,8 @@ from dlgru.backend import xp_of
 from dlgru.errors import DlgruTypeError
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
-from dlgru.ops.classes import conjugate
-from dlgru.ops.compare import eq_values, select
+from dlgru.ops.classes import astype, conjugate
+from dlgru.ops.compare import and_, eq_values, select
 from dlgru.ops.pairs import apply_ufunc, counted, literal
 
 
@@ -169,7 +169,7 @@ def power(A: Any, B: Any) -> Any:
 def _(y: Value, a: Any, b: Any) -> Any:
     return (
         lambda g: g * conjugate(_slope(a, b)),
-        lambda g: g * conjugate(y * _log_base(a)),
+        lambda g: g * conjugate(y * _log_base(a, y.data.dtype)),
     )
 
 
@@ -177,15 +177,18 @@ def _slope(a: Value, b: Any) -> Any:
     """``b * a**(b-1)``, which is 0 where b is 0, also at a = 0."""
     if type(b) is not Value:
         return 0.0 * a if b == 0 else (2 * a if b == 2 else b * a ** (b - 1))
-    return b * a ** select(eq_values(b, 0), 1.0, b - 1)
+    nothing = and_.op.on_values(eq_values(a, 0), eq_values(b, 0))
+    return b * a ** select(nothing, 1.0, b - 1)
 
 
-def _log_base(a: Any) -> Any:
-    """Log a where y = a**b can depend on b smoothly; 0**b has slope 0 for b > 0."""
+def _log_base(a: Any, dtype: Any) -> Any:
+    """Log a where y = a**b, of class `dtype`, can depend on b smoothly; 0**b has slope 0."""
     if type(a) is not Value:
         a = Value(np.asarray(literal(a)))
     safe = select(eq_values(a, 0), 1.0, a)
-    return log_abs(safe) if a.data.dtype not in backend.REAL_OF else log_complex(safe)
+    if dtype not in backend.REAL_OF:
+        return log_abs(safe)
+    return log_complex(astype(safe, backend.COMPLEX_OF[safe.data.dtype]))
 
 
 @power.cases

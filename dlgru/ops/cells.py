@@ -26,7 +26,7 @@ from dlgru.backend import as_colmajor, xp_of
 from dlgru.convert import to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.ops.activation import relu, sigmoid
-from dlgru.ops.compare import gt_values, lt, select
+from dlgru.ops.compare import ge, le, select
 from dlgru.ops.elementwise import abs, tanh
 from dlgru.ops.expand import expand
 from dlgru.ops.join import cat, split, stack, unstack
@@ -123,9 +123,8 @@ def softsign(x: Any) -> Any:
 
 def hard_sigmoid(x: Any) -> Any:
     """MATLAB's: 0 below -2.5, ``0.2 x + 0.5`` between, 1 above 2.5; slope 0 at the corners."""
-    middle = 0.2 * x + 0.5
-    low, high = lt.op.on_values(-2.5, x), lt.op.on_values(x, 2.5)
-    return select(low, select(high, middle, 1.0), select(gt_values(x, -2.5), middle, 0.0 * x))
+    inside = select(ge.op.on_values(x, 2.5), 1.0, 0.2 * x + 0.5)
+    return select(le.op.on_values(x, -2.5), 0.0, inside)
 
 
 STATE_ACTIVATIONS: dict[str, Activation] = {"tanh": tanh, "softsign": softsign, "relu": relu}

@@ -11,6 +11,7 @@ from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.op import keep, primitive
+from dlgru.ops.pairs import counted
 
 _BY_NAME = {"single": backend.single, "double": backend.double, "logical": backend.logical}
 
@@ -212,7 +213,7 @@ def conj(x: Any) -> Any:
     <BLANKLINE>
        1.0000 - 2.0000i
     """
-    return x.conj() if x.dtype in backend.REAL_OF else x
+    return x.conj() if x.dtype in backend.REAL_OF else counted(x)
 
 
 @conj.vjp
@@ -243,7 +244,7 @@ def real(x: Any) -> Any:
     >>> float(dl.real(dl.dlarray([3 + 4j])))
     3.0
     """
-    return as_colmajor(xp_of(x), x.real) if x.dtype in backend.REAL_OF else x
+    return as_colmajor(xp_of(x), x.real) if x.dtype in backend.REAL_OF else counted(x)
 
 
 @real.vjp
@@ -267,7 +268,8 @@ def imag(x: Any) -> Any:
     >>> float(dl.imag(dl.dlarray([3 + 4j])))
     4.0
     """
-    return as_colmajor(xp_of(x), x.imag) if x.dtype in backend.REAL_OF else xp_of(x).zeros_like(x)
+    xp = xp_of(x)
+    return as_colmajor(xp, x.imag) if x.dtype in backend.REAL_OF else xp.zeros_like(counted(x))
 
 
 @imag.vjp

@@ -70,7 +70,7 @@ def _(r: Any) -> Any:
 
 @primitive("log1p", labels=keep)
 def log1p(X: Any) -> Any:
-    """``log(1 + X)`` of each element, exact for small X.
+    """``log(1 + X)`` of each element, exact for small real X.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def _(r: Any) -> Any:
 
 @primitive("expm1", labels=keep)
 def expm1(X: Any) -> Any:
-    """``exp(X) - 1`` of each element, exact for small X.
+    """``exp(X) - 1`` of each element, exact for small real X.
 
     Examples
     --------

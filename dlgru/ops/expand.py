@@ -17,6 +17,7 @@ from dlgru.op import primitive
 from dlgru.ops.classes import astype
 from dlgru.ops.shape import reshape
 from dlgru.ops.sizes import whole_size
+from dlgru.ops.sums import add_up
 
 
 @primitive("expand")
@@ -47,11 +48,9 @@ def _expand(X: Any, shape: Any) -> DLArray:
 @primitive("sumto")
 def sumto(x: Any, shape: tuple[int, ...]) -> Any:
     target = shape + (1,) * (x.ndim - len(shape))
-    n = x.ndim
-    # Reduce the transpose: it is row-major, and so NumPy keeps the order.
-    axes = tuple(n - 1 - k for k in range(n) if target[k] == 1 and x.shape[k] != 1)
+    axes = tuple([k for k in range(x.ndim) if target[k] == 1 and x.shape[k] != 1])
     if axes:
-        x = x.T.sum(axis=axes, keepdims=True).T
+        x = add_up(x, axes)
     return x.reshape(shape, order="F")
 
 

@@ -19,6 +19,7 @@ from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError
 from dlgru.op import primitive
+from dlgru.ops.classes import astype
 from dlgru.ops.compare import maximum, minimum, select
 from dlgru.ops.complexdata import is_complex
 from dlgru.ops.expand import expand
@@ -115,8 +116,13 @@ def _extreme_door(
             if shape == (0, 0)
             else tuple([0 if n == 0 else 1 if k in axes else n for k, n in enumerate(shape)])
         )
-        empty = finish(Value(colmajor(xp_of(value.data), new, value.dtype)), labels)
-        return empty if nargout < 2 else (empty, empty)
+        empty = finish(value.reshape(new), labels)
+        if nargout < 2:
+            return empty
+        index = Value(colmajor(xp_of(value.data), new, backend.double))
+        return empty, finish(index, labels)
+    if value.dtype == backend.logical:
+        value = astype(value, backend.double)
     found = over_first(fold(value, axes)) if axes else value
     result = found.reshape(kept(shape, axes))
     if nargout < 2:

@@ -28,9 +28,10 @@ from dlgru.convert import as_double, is_number, to_value
 from dlgru.indexing import Selection, delete, match_value, read, write
 from dlgru.op import OPS, primitive
 from dlgru.ops.classes import astype
+from dlgru.ops.compare import select
 from dlgru.ops.reduction import sum
 from dlgru.places import memory_of, mixed, operands
-from dlgru.selecting import apply_add, apply_read, apply_write, grow
+from dlgru.selecting import apply_add, apply_read, apply_write, grow, survivors
 from dlgru.tape import Tape, next_id
 
 # -- reading ---------------------------------------------------------------------------
@@ -114,6 +115,7 @@ class Patches:
         if self.buffer is None:
             self.buffer = colmajor(self.xp, self.shape, self.dtype)
             self.buffer[...] = 0 if self.dense is None else self.dense.data
+            self.dense = None
         for selection, g in self.parts:
             apply_add(self.xp, self.buffer, selection, g.data)
         self.parts = []
@@ -258,8 +260,10 @@ class AssignPull:
     def _as_value(self, part: Any) -> Any:
         if self.value_dtype == backend.logical:
             return None
-        if type(part) is Patches:
-            part = part.settle()
+        stays = survivors(self.selection)
+        if stays is not None:
+            # Of several values for one element only the last one is there.
+            part = select(Value(xp_of(part.data).asarray(stays)), part, 0.0)
         if self.single_value and part.data.size != 1:
             part = sum(part, tuple(range(part.data.ndim)))
         part = part.reshape(self.value_shape)

@@ -21,7 +21,7 @@ from dlgru.namevalue import OneOf
 from dlgru.op import composite
 from dlgru.ops.align import align
 from dlgru.ops.classes import floating
-from dlgru.ops.compare import eq_values, select
+from dlgru.ops.compare import and_, eq_values, select
 from dlgru.ops.elementwise import abs, log
 from dlgru.ops.format import _labelled, require_format, stripdims
 from dlgru.ops.reduction import sum
@@ -71,6 +71,8 @@ def _parts(
     if weights is not None and not (isinstance(weights, list) and not weights):
         if WeightsFormat:
             weights = _labelled(to_value(weights, function, "weights"), WeightsFormat)
+        elif DataFormat and not labels_of(weights):
+            weights = _labelled(to_value(weights, function, "weights"), DataFormat)
         w = _beside(function, "weights", weights, y, labels)
     if Mask is not None and not (isinstance(Mask, list) and not Mask):
         if DataFormat and not labels_of(Mask):
@@ -118,7 +120,7 @@ def _beside(function: str, argument: str, x: Any, y: Value, labels: str) -> Valu
 
 def _reduce(parts: _Parts, element: Value, normalization: str, reduction: str) -> DLArray:
     if parts.weights is not None:
-        element = element * parts.weights
+        element = element * _masked(parts.weights, parts.mask, 0.0)
     if reduction == "none":
         # The divisor belongs to the reduction: the element losses are as they are.
         result = finish(element, parts.labels)
@@ -154,7 +156,7 @@ def _masked(x: Value, mask: Value | None, fill: float) -> Value:
 @composite("crossentropy")
 def crossentropy(Y: Any, targets: Any) -> Any:
     # Where the target is 0 the term is 0, also for a prediction of 0.
-    absent = eq_values(targets, 0)
+    absent = and_.op.on_values(eq_values(targets, 0), eq_values(Y, 0))
     return -(targets * log(select(absent, 1.0, Y)))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from dlgru.array import Value
 from dlgru.backend import xp_of
 from dlgru.op import primitive
@@ -19,6 +21,7 @@ from dlgru.ops.expand import expand
 from dlgru.ops.join import stack, unstack
 from dlgru.ops.pairs import counted
 from dlgru.ops.shape import permute
+from dlgru.ops.sums import add_up
 
 
 def over(method: str, x: Any, axes: tuple[int, ...]) -> Any:
@@ -62,7 +65,7 @@ def sum(X: Any, dim: Any = None) -> Any:
     <BLANKLINE>
         10
     """
-    return over("sum", counted(X), dim) if dim else counted(X)
+    return add_up(counted(X), dim) if dim else counted(X)
 
 
 @sum.vjp
@@ -100,7 +103,7 @@ def mean(X: Any, dim: Any = None) -> Any:
     """
     x = counted(X)
     count = math.prod([x.shape[a] for a in dim or ()])
-    total = over("sum", x, dim) if dim else x
+    total = add_up(x, dim) if dim else x
     # 0/0 is MATLAB's NaN for the mean of nothing.
     return total / count if count else total * math.nan
 
@@ -151,10 +154,12 @@ def _(r: Any) -> Any:
 def _others(x: Value, axes: tuple[int, ...]) -> Value:
     """For each element the product of all others along `axes`."""
     y = prod.op.on_values(x, axes)
-    if bool((y.data != 0).all()) and bool(xp_of(y.data).isfinite(y.data).all()):
+    xp, size = xp_of(y.data), abs(y.data)
+    if bool(((size >= np.finfo(y.dtype).tiny) & xp.isfinite(size)).all()):
         quotient: Value = y / x
         return quotient
-    # Some product is zero: multiply what stands before and after, nothing is divided.
+    # Some product is zero, infinite or too small to be exact: multiply what stands before
+    # and after, nothing is divided.
     folded = fold(x, axes)
     parts = unstack.op.on_values(folded, axis=0)
     one = Value(xp_of(x.data).ones_like(parts[0].data))
@@ -193,7 +198,9 @@ def unfold(x: Value, shape: tuple[int, ...], axes: tuple[int, ...]) -> Value:
 
 def _truth(name: str, doc: str) -> Any:
     def forward(X: Any, dim: Any = None) -> Any:
-        return over(name, X != 0, dim) if dim else X != 0
+        # NaN is nonzero to ``all``; ``any`` takes no notice of it, as in MATLAB.
+        true = X != 0 if name == "all" else (X != 0) & (X == X)
+        return over(name, true, dim) if dim else true
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
