@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
-from glob import glob
+from glob import escape, glob
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -30,17 +30,21 @@ AVX2 = ["-mavx2", "-mfma"]
 AVX512 = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
 # name, flags that allow it, bytes of a vector; the baseline is SSE2 on x86-64 and NEON on arm64
 INSTRUCTION_SETS = (("baseline", [], 16), ("avx2", AVX2, 32), ("avx512", [*AVX2, *AVX512], 64))
-# No kernel reads errno or the exception flags; NaN and Inf keep their meaning.
+# No kernel reads errno or the exception flags; NaN and Inf keep their meaning.  Tuned for some
+# processors, GCC makes no FMA in a loop with a single sum: a row's bits would depend on its tile.
 OPTIMISED = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+ALWAYS_FMA = "--param=avoid-fma-max-bits=0"
 
 
 class BuildNative(build_ext):
     """Adds the kernels' objects to the extension."""
 
     def run(self) -> None:
-        if self.inplace or self.editable_mode:  # should this build fail, no older one may stay
-            for made in glob("dlgru/_native*.so") + glob("dlgru/_native*.pyd"):
-                os.remove(made)
+        # Should this build fail, no older one may stay, here or in a build/ that is left over.
+        here = self.inplace or self.editable_mode
+        folder = "dlgru" if here else os.path.join(self.build_lib, "dlgru")
+        for made in glob(f"{escape(folder)}/_native*.so") + glob(f"{escape(folder)}/_native*.pyd"):
+            os.remove(made)
         super().run()
 
     def build_extension(self, ext: Extension) -> None:
@@ -54,6 +58,8 @@ class BuildNative(build_ext):
         ext.include_dirs.append(numpy.get_include())
         style = "/clang:" if self.compiler.compiler_type == "msvc" else ""
         ext.extra_compile_args += [style + flag for flag in OPTIMISED]
+        if not style:
+            ext.extra_compile_args.append(ALWAYS_FMA)
         for name, flags, width in INSTRUCTION_SETS:
             try:
                 flags = [*ext.extra_compile_args, *(style + flag for flag in flags)]

@@ -36,8 +36,7 @@ static int take(arrays *a, const char *name, PyObject *given, int dimensions, co
         return -1;
     }
     PyArrayObject *array = (PyArrayObject *)given;
-    const int type = PyArray_TYPE(array);
-    if (type != a->type) {
+    if (PyArray_TYPE(array) != a->type || !PyArray_ISNOTSWAPPED(array)) {
         PyErr_Format(PyExc_TypeError, "%s has another class", name);
         return -1;
     }

@@ -66,13 +66,18 @@ static ptrdiff_t backward_chunk_rows(const dlgru_run *run) {
     return smaller(run->T * run->B, dlgru_rows(run) / backward_chunks(run) + run->B);
 }
 
-/* Packs the groups of a range: of W's columns, or of R's. */
-static void pack_groups(const dlgru_run *run, const backward_weights *w, range groups, int of_W) {
+/* Groups of R's columns: where parts share them, as many for each. */
+static ptrdiff_t groups_of_R(const dlgru_run *run, int parts) {
+    const ptrdiff_t panels = panels_of(run->H), groups = groups_of(panels, widest(run->B));
+    return run->by_units ? smaller(panels, (groups + parts - 1) / parts * parts) : groups;
+}
+
+/* Packs some of `all` groups: of W's columns, or of R's. */
+static void pack_groups(const dlgru_run *run, const backward_weights *w, range groups, ptrdiff_t all, int of_W) {
     const ptrdiff_t H = run->H, N = of_W ? run->C : H, vectors = panels_of(N);
-    const ptrdiff_t most = of_W ? 3 : widest(run->B);
     for (ptrdiff_t q = groups.first; q < groups.end; q++) {
-        const ptrdiff_t first = group_start(vectors, most, q);
-        const int V = (int)(group_start(vectors, most, q + 1) - first);
+        const ptrdiff_t first = group_start(vectors, all, q);
+        const int V = (int)(group_start(vectors, all, q + 1) - first);
         const ptrdiff_t step = V * LANES;
         if (of_W) {
             pack_transposed(3 * H, N, first, V, 0, run->W.data, run->W.next, w->W + first * LANES * 3 * H);
@@ -97,7 +102,7 @@ typedef struct {
 } recurrent_product;
 
 /* A recurrent product for `n` rows of d and the groups of a range. */
-static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, range groups, ptrdiff_t n,
+static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t all, range groups, ptrdiff_t n,
                      real *const *d_rows, const recurrent_product *product) {
     const ptrdiff_t vectors = panels_of(H), blocks = (n + ROWS - 1) / ROWS, K = product->K;
     const real *init = product->init;
@@ -106,7 +111,7 @@ static void carry_on(const backward_weights *w, ptrdiff_t H, ptrdiff_t most, ran
     o.next_init = o.next_init_last = init ? w->padded : 0;
     for (ptrdiff_t done = 0; done < groups.end - groups.first; done++) {
         const ptrdiff_t q = product->turned ? groups.end - 1 - done : groups.first + done;
-        const ptrdiff_t first = group_start(vectors, most, q), V = group_start(vectors, most, q + 1) - first;
+        const ptrdiff_t first = group_start(vectors, all, q), V = group_start(vectors, all, q + 1) - first;
         o.weights = product->weights + first * LANES * K;
         for (ptrdiff_t k = 0; k < blocks; k++) {
             const ptrdiff_t i = share(n, k, blocks), m = share(n, k + 1, blocks) - i;
@@ -130,7 +135,7 @@ static void gradient_of_x(const dlgru_run *run, const backward_weights *w, const
     const ptrdiff_t H = run->H, C = run->C, vectors = panels_of(C), groups = groups_of(vectors, 3);
     tile_operands o = {.at = run->before ? 0 : H, .far = w->far, .init = zeros, .init_last = zeros, .out = sums, .next_out = 3 * LANES};
     for (ptrdiff_t q = 0; q < groups; q++) {
-        const ptrdiff_t first = group_start(vectors, 3, q), V = group_start(vectors, 3, q + 1) - first;
+        const ptrdiff_t first = group_start(vectors, groups, q), V = group_start(vectors, groups, q + 1) - first;
         o.weights = w->W + first * LANES * 3 * H;
         for (ptrdiff_t row = rows.first; row < rows.end; row += ROWS) {
             const ptrdiff_t m = smaller(ROWS, rows.end - row);

@@ -17,15 +17,14 @@ typedef struct {
 
 /* Groups of hidden units of one part, and the panels in them. */
 static range groups_for(const dlgru_run *run, int part, int parts) {
-    const ptrdiff_t groups = groups_of(panels_of(run->H), widest(run->B));
+    const ptrdiff_t groups = groups_of_R(run, parts);
     if (!run->by_units) return (range){0, groups};
     return (range){share(groups, part, parts), share(groups, part + 1, parts)};
 }
 
-static range panels_in(const dlgru_run *run, range groups) {
-    const ptrdiff_t panels = panels_of(run->H);
-    const ptrdiff_t most = widest(run->B);
-    return (range){group_start(panels, most, groups.first), group_start(panels, most, groups.end)};
+static range panels_in(const dlgru_run *run, range groups, int parts) {
+    const ptrdiff_t panels = panels_of(run->H), all = groups_of_R(run, parts);
+    return (range){group_start(panels, all, groups.first), group_start(panels, all, groups.end)};
 }
 
 /* The gradients of the weights, as products over the rows of a chunk. */
@@ -60,7 +59,7 @@ static size_t lay_out_backward(const dlgru_run *run, int parts, backward_memory 
     const ptrdiff_t blocks = (run->dW ? blocks_of(run->C) : 0) + (run->dR ? (1 + run->before) * blocks_of(run->H) : 0);
     m->left = piece(&c, (size_t)(m->chunk.most * blocks * ROWS) * sizeof(real));
     for (int part = 0; part < parts; part++) {
-        const range groups = groups_for(run, part, parts), panels = panels_in(run, groups);
+        const range groups = groups_for(run, part, parts), panels = panels_in(run, groups, parts);
         m->packed[part] = piece(&c, (size_t)(3 * LANES * MOST_ROWS_AT_ONCE) * sizeof(real));
         if (run->gates) continue;
         lay_out_rows(&c, &m->rows[part], m->chunk.most, panels.end - panels.first);
@@ -100,7 +99,7 @@ static int gates_again(const dlgru_run *run, backward_memory *m, ptrdiff_t s0, p
     saving.gates = m->chunk.gates;
     ptrdiff_t rows[DLGRU_MAX_PARTS], rounds = 0;
     for (ptrdiff_t p = shares->first; p < shares->end; p++) {
-        const range units = panels_in(run, groups_for(run, (int)p, parts)), places = places_of(run, (int)p, parts);
+        const range units = panels_in(run, groups_for(run, (int)p, parts), parts), places = places_of(run, (int)p, parts);
         rows[p] = rows_again(run, m, s0, s1, p, parts);
         input_product(&saving, &m->again, &m->rows[p], rows[p], units);
         if (!run->before) step_after(&saving, &m->again, &m->rows[p], rows[p], 0, rows[p], units, 0);
@@ -113,7 +112,7 @@ static int gates_again(const dlgru_run *run, backward_memory *m, ptrdiff_t s0, p
     for (ptrdiff_t round = 0; run->before && round < rounds; round++)
         for (int second = 0; second < 2; second++) {
             for (ptrdiff_t p = shares->first; p < shares->end; p++) {
-                const range units = panels_in(run, groups_for(run, (int)p, parts));
+                const range units = panels_in(run, groups_for(run, (int)p, parts), parts);
                 const range places = places_of(run, (int)p, parts);
                 const ptrdiff_t own = places.end - places.first, from = smaller(round * own, rows[p]);
                 const ptrdiff_t n = smaller(own, rows[p] - from);
@@ -132,7 +131,7 @@ static void slopes_of_step(const dlgru_run *run, const backward_memory *m, ptrdi
     enum { AT_ONCE = 64 };
     const backward_weights *w = &m->weights;
     const chunk *c = &m->chunk;
-    const range places = places_of(run, p, parts), panels = panels_in(run, groups_for(run, p, parts));
+    const range places = places_of(run, p, parts), panels = panels_in(run, groups_for(run, p, parts), parts);
     const ptrdiff_t H = run->H, n = running(run, places, t);
     const real *dy_rows[AT_ONCE];
     slope_operands o = {
@@ -160,7 +159,7 @@ static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrd
                             int p, int parts) {
     const backward_weights *w = &m->weights;
     const range places = places_of(run, p, parts), groups = groups_for(run, p, parts);
-    const ptrdiff_t H = run->H, n = running(run, places, t), most = widest(run->B);
+    const ptrdiff_t H = run->H, n = running(run, places, t), all = groups_of_R(run, parts);
     if (!n) return;
     real *const *d_rows = m->chunk.d_rows + first + places.first;
     real *carry = w->carry + places.first * w->padded;
@@ -172,7 +171,7 @@ static void product_of_step(const dlgru_run *run, const backward_memory *m, ptrd
         product.init = NULL, product.to = w->d_opened + places.first * w->padded;
     }
     if (run->by_units && n == 1) ask_for(d_rows[0], 3 * H);
-    carry_on(w, H, most, groups, n, d_rows, &product);
+    carry_on(w, H, all, groups, n, d_rows, &product);
 }
 
 /* Packs one share of the left sides: those that are known before the walk, or r∘h. */
@@ -221,10 +220,10 @@ static void finish_gradients(const dlgru_run *run, const backward_memory *m) {
 /* Packs a part's share and sets the sums to what they start from. */
 static void start_back(const dlgru_run *run, const backward_memory *m, int part, int parts) {
     const backward_weights *w = &m->weights;
-    const ptrdiff_t H = run->H, groups_R = groups_of(panels_of(H), widest(run->B));
+    const ptrdiff_t H = run->H, groups_R = groups_of_R(run, parts);
     const ptrdiff_t groups_W = groups_of(panels_of(run->C), 3);
-    pack_groups(run, w, (range){share(groups_R, part, parts), share(groups_R, part + 1, parts)}, 0);
-    if (run->dx) pack_groups(run, w, (range){share(groups_W, part, parts), share(groups_W, part + 1, parts)}, 1);
+    pack_groups(run, w, (range){share(groups_R, part, parts), share(groups_R, part + 1, parts)}, groups_R, 0);
+    if (run->dx) pack_groups(run, w, (range){share(groups_W, part, parts), share(groups_W, part + 1, parts)}, groups_W, 1);
     if (!run->gates)
         pack_weights(run, &m->again, share_of_panels(run, part, parts));
     for (ptrdiff_t i = share(run->B, part, parts); i < share(run->B, part + 1, parts); i++) {

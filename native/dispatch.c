@@ -38,7 +38,7 @@ static const double WORTH_A_THREAD = 4e5; /* multiplications and additions */
 /* Below this a step is not worth a barrier. */
 static const double WORTH_A_BARRIER = 4e4;
 
-static int planned_parts(dlgru_run *run, const dlgru_kernel *kernel, int is_double) {
+static int planned_parts(dlgru_run *run, const dlgru_kernel *kernel, int is_double, int backward) {
     const double H = (double)run->H, C = (double)run->C, B = (double)run->B;
     const double work = 6 * (double)dlgru_rows(run) * H * (C + H);
     run->by_units = 0;
@@ -54,8 +54,9 @@ static int planned_parts(dlgru_run *run, const dlgru_kernel *kernel, int is_doub
     if (rows >= 8 && weights <= 2.5e6) return parts;
     if (rows >= 4 && weights <= 1e6) return parts;
     if (rows >= 32) return parts;
-    const ptrdiff_t panels = (run->H + kernel->lanes - 1) / kernel->lanes;
-    if (parts > panels) parts = (int)panels;
+    const ptrdiff_t panel = kernel->lanes * (run->B == 1 && !backward ? DLGRU_ABREAST : 1);
+    const ptrdiff_t shares = (run->H + panel - 1) / panel; /* more parts would only come to the meetings */
+    if (parts > shares) parts = (int)shares;
     const double step = 6 * B * H * H;
     if (step < WORTH_A_BARRIER || parts < 2) return 1;
     run->by_units = 1;
@@ -100,7 +101,7 @@ static int run_it(dlgru_run *run, int is_double, int set, int backward) {
     size_t (*memory)(const dlgru_run *, int) = backward ? kernel->backward_memory : kernel->forward_memory;
     void (*work)(void *, int, int) = backward ? kernel->backward : kernel->forward;
 
-    int parts = planned_parts(run, kernel, is_double);
+    int parts = planned_parts(run, kernel, is_double, backward);
     if (parts > 1) parts = dlgru_team_take(parts);
     if (parts < 2) run->by_units = 0;
 

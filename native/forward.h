@@ -12,7 +12,7 @@
 enum { IN_PLACE_ROWS = 4 };
 
 /* Panels whose products a single row forms at once, and whose gates hide each other's latency. */
-enum { ABREAST_PANELS = WIDEST / 3 };
+enum { ABREAST_PANELS = DLGRU_ABREAST };
 
 typedef struct {
     int packed, gates; /* gates in R's panels: 3, or r and z alone where n comes later */

@@ -50,7 +50,7 @@ static void finish_places(const dlgru_run *run, range places) {
     }
 }
 
-/* The rows of share p for one step. */
+/* The rows of some places for one step. */
 static ptrdiff_t point_at_rows(const dlgru_run *run, forward_rows *r, ptrdiff_t t, range places) {
     const ptrdiff_t n = running(run, places, t), H = run->H;
     for (ptrdiff_t i = 0; i < n; i++) {

@@ -4,7 +4,7 @@
 
    and the flags of the instruction set.  Expressions are written so that there is only one way
    to join a product and a sum into an FMA: then every copy that the compiler makes of a piece of
-   code gives the same bits. */
+   code gives the same bits.  (Those of `updates.h` have two; no result of theirs is cut up.) */
 #include "backward_run.h"
 #include "forward_run.h"
 #include "updates.h"

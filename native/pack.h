@@ -39,9 +39,7 @@ static void pack_panels(ptrdiff_t K, ptrdiff_t H, int gates, ptrdiff_t first, pt
    Tiles of several rows take up to three, a tile of one row up to six. */
 INLINE ptrdiff_t widest(ptrdiff_t rows) { return rows == 1 ? 6 : 3; }
 INLINE ptrdiff_t groups_of(ptrdiff_t vectors, ptrdiff_t most) { return (vectors + most - 1) / most; }
-INLINE ptrdiff_t group_start(ptrdiff_t vectors, ptrdiff_t most, ptrdiff_t group) {
-    return vectors * group / groups_of(vectors, most);
-}
+INLINE ptrdiff_t group_start(ptrdiff_t vectors, ptrdiff_t groups, ptrdiff_t group) { return vectors * group / groups; }
 
 /* Turns a square of LANES rows in registers.  In each round, rows that are `far` apart swap the
    lanes whose number has that bit in one row with those that lack it in the other. */

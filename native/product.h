@@ -145,8 +145,9 @@ static void add_gradients(const gradients *g, ptrdiff_t rows, int part, int part
     const ptrdiff_t begin = share(all, part, parts), stop = share(all, part + 1, parts);
     for (int s = 0; s < stretches; s++) {
         const ptrdiff_t vectors = borders[s + 1] - borders[s];
-        for (ptrdiff_t q = 0; q < groups_of(vectors, 3); q++) {
-            const ptrdiff_t start = group_start(vectors, 3, q), V = group_start(vectors, 3, q + 1) - start;
+        const ptrdiff_t groups = groups_of(vectors, 3);
+        for (ptrdiff_t q = 0; q < groups; q++) {
+            const ptrdiff_t start = group_start(vectors, groups, q), V = group_start(vectors, groups, q + 1) - start;
             const ptrdiff_t v0 = borders[s] + start;
             ptrdiff_t first[3], end[3], own = 0;
             for (int k = 0; k < g->count; k++) {

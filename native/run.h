@@ -61,6 +61,9 @@ typedef struct {
     double step, beta1, beta2, epsilon;
 } dlgru_adam;
 
+/* A single row is walked by so many vectors of hidden units at once, which no two parts share. */
+enum { DLGRU_ABREAST = 4 };
+
 /* The kernels of one class and one instruction set. */
 typedef struct {
     int lanes;

@@ -139,8 +139,8 @@ static void make_workers(int wanted) {
    milliseconds.  A worker there is late by as much; or both parts share the other processor, and
    then every meeting at the barrier is a change of threads, so that short steps took eight times
    as long as one part alone would.  One sleep of the caller means nothing; after a few of them it
-   asks whether the team still pays.  Part 0 has the largest share of the work: alone it needs at
-   most `parts` times what it works.  If the team does not pay it rests, after a single mishap
+   asks whether the team still pays.  Shares are about equal: alone part 0 needs about `parts` times
+   what it works.  If the team does not pay it rests, after a single mishap
    not much longer than that took, but twice as long each time that the next trial fails soon. */
 #if defined(DLGRU_IMPATIENT)
 enum { SLEEPS = 2, LONGEST_REST = 0 };

@@ -47,7 +47,7 @@ typedef struct {
         dlgru_signal arrived[6]; /* one a round; 2^6 = DLGRU_MAX_PARTS */
         char gap[64];            /* others write above, this part below */
         unsigned count;
-        char end[40];
+        char end[60];
     } part[DLGRU_MAX_PARTS];
 } dlgru_barrier;
 

@@ -98,8 +98,10 @@ INLINE void tile(const int M, const int V, const int kind, ptrdiff_t K, const ti
 /* Without this, GCC lets each of the three products of a row read its factor from memory. */
 #if defined(__x86_64__)
 #define IN_REGISTER(a) __asm__("" : "+v"(a))
-#else
+#elif defined(__aarch64__)
 #define IN_REGISTER(a) __asm__("" : "+w"(a))
+#else
+#define IN_REGISTER(a) (void)(a)
 #endif
 
     if (K < SEGMENTED_FROM) {

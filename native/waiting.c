@@ -73,8 +73,10 @@ static void wake(atomic_uint *word) {
 
 #if defined(__x86_64__) || defined(__i386__)
 #define PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define PAUSE() __asm__ volatile("isb" ::: "memory") /* here `yield` takes no time */
 #else
-#define PAUSE() __asm__ volatile("isb" ::: "memory") /* on arm64 `yield` takes no time */
+#define PAUSE() __asm__ volatile("" ::: "memory")
 #endif
 
 long long dlgru_now(void) {

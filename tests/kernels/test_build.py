@@ -113,6 +113,7 @@ def test_each_class_and_instruction_set_is_compiled_by_itself(tree: Tree) -> Non
         assert ("-mfma" in line) == ("avx" in suffix)
         assert ("-mavx512dq" in line) == ("avx512" in suffix)
         assert "-ffast-math" not in line
+        assert "--param=avoid-fma-max-bits=0" in line  # else bits depend on the tile
     (dispatch,) = [line for line in commands if "native/dispatch.c" in line]
     assert "-DHAVE_AVX2" in dispatch and "-DHAVE_AVX512" in dispatch and "-mavx" not in dispatch
     (link,) = [line for line in commands if "-o dlgru/_native" in line or "/_native" in line]
@@ -158,6 +159,15 @@ def test_a_failing_build_leaves_no_extension_not_even_an_older_one(
     done = tree.build(f"{cc} -shared" if refused == "-shared" else cc, "--inplace")
     assert done.returncode == 0, done.stderr
     assert tree.extensions() == []
+
+
+def test_a_failing_build_takes_no_extension_from_a_build_that_is_left_over(tree: Tree) -> None:
+    older = tree.folder / "b" / "dlgru" / "_native.abi3.so"
+    older.parent.mkdir(parents=True)
+    older.touch()
+    done = tree.build("/bin/false", "--build-lib", "b")
+    assert done.returncode == 0, done.stderr
+    assert not older.exists()
 
 
 def test_a_failing_build_is_an_error_where_the_extension_is_required(tree: Tree) -> None:

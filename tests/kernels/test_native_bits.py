@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +26,8 @@ SIZES = [
     (12, 5, 70, 165),
     (40, 2, 33, 130),
     (40, 3, 5, 207),
+    (40, 1, 20, 96),
+    (30, 4, 7, 48),
 ]
 
 
@@ -144,3 +149,25 @@ def test_weights_read_in_place_give_the_bits_of_packed_ones(instruction_set: int
                 few = more._replace(x=more.x[..., :T])
                 expected = run(more, "none", None, None)["y"][..., :T]
                 np.testing.assert_array_equal(run(few, "none", None, None)["y"], expected)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the C library by its POSIX name")
+@pytest.mark.parametrize("direction", [0x400, 0x800, 0xC00], ids=["down", "up", "to zero"])
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's numbers")
+def test_all_threads_round_as_the_caller_does(direction: int) -> None:
+    library = ctypes.CDLL(None)
+    case = scaled(make(100, 1, 64, 128, dtype=np.float32))
+    dy, dlast = directions(case)
+
+    def results(threads: int) -> dict[str, Any]:
+        extension.native.thread_limit(threads)
+        return run(case, "gates", dy, dlast)
+
+    nearest = results(1)
+    assert library.fesetround(direction) == 0
+    try:
+        alone, together = results(1), results(2)
+    finally:
+        library.fesetround(0)
+    same(together, alone)
+    assert not np.array_equal(alone["W"], nearest["W"])

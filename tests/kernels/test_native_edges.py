@@ -495,3 +495,13 @@ def test_reserves_in_kept_memory_are_never_shared() -> None:
         grads = by_name(backward(out, *directions(case), Needs())).values()
         for a, b in zip([out.y, *out.last, *grads], wanted, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_another_byte_order_is_refused_not_misread() -> None:
+    module, case = extension.native, make(3, 2, 4, 5)
+    swapped = case.x.astype(case.x.dtype.newbyteorder())
+    with pytest.raises(TypeError, match="x has another class"):
+        module.forward(swapped, case.h0, case.W, case.R, case.b, None, 0, None)
+    p = np.ones(3)
+    with pytest.raises(TypeError, match="g has another class"):
+        module.adam(p, p.astype(p.dtype.newbyteorder()), p, p, 0.1, 0.9, 0.99, 1e-8)
