@@ -63,7 +63,7 @@ static int take(arrays *a, const char *name, PyObject *given, int dimensions, co
 }
 
 /* A new array in column-major order, and where its values go. */
-static PyObject *made(arrays *a, int dimensions, npy_intp n0, npy_intp n1, npy_intp n2, void **values) {
+static PyObject *new_array(arrays *a, int dimensions, npy_intp n0, npy_intp n1, npy_intp n2, void **values) {
     const npy_intp sizes[3] = {n0, n1, n2};
     PyObject *array = PyArray_EMPTY(dimensions, sizes, a->type, 1);
     if (array) *values = PyArray_DATA((PyArrayObject *)array);
@@ -77,9 +77,9 @@ static void give_back(PyObject *capsule) {
 /* A new array of one dimension, which nobody but the engine sees.  A large one, from 16 MiB, lies in
    memory that is kept for the next call: the page faults of a fresh reserve took as long as a third of
    a training step at H = 512. */
-static PyObject *made_to_keep(arrays *a, npy_intp count, void **values) {
+static PyObject *new_reserve(arrays *a, npy_intp count, void **values) {
     const size_t bytes = (size_t)count * (a->type == NPY_DOUBLE ? 8 : 4);
-    if (bytes < (size_t)16 << 20) return made(a, 1, count, 0, 0, values);
+    if (bytes < (size_t)16 << 20) return new_array(a, 1, count, 0, 0, values);
     void *memory = dlgru_memory_take(bytes);
     if (!memory) return PyErr_NoMemory();
     PyObject *capsule = PyCapsule_New(memory, NULL, give_back);

@@ -96,7 +96,7 @@ static void share_places(dlgru_run *run, int parts) {
 
 /* -- running -------------------------------------------------------------------------------- */
 
-static int run_it(dlgru_run *run, int is_double, int set, int backward) {
+static int share_out(dlgru_run *run, int is_double, int set, int backward) {
     const dlgru_kernel *kernel = dlgru_kernel_for(is_double, set);
     size_t (*memory)(const dlgru_run *, int) = backward ? kernel->backward_memory : kernel->forward_memory;
     void (*work)(void *, int, int) = backward ? kernel->backward : kernel->forward;
@@ -152,5 +152,5 @@ void *dlgru_pack(dlgru_run *run, int is_double, int set) {
     return run->memory;
 }
 
-int dlgru_forward(dlgru_run *run, int is_double, int set) { return run_it(run, is_double, set, 0); }
-int dlgru_backward(dlgru_run *run, int is_double, int set) { return run_it(run, is_double, set, 1); }
+int dlgru_forward(dlgru_run *run, int is_double, int set) { return share_out(run, is_double, set, 0); }
+int dlgru_backward(dlgru_run *run, int is_double, int set) { return share_out(run, is_double, set, 1); }

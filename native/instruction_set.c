@@ -42,7 +42,7 @@ static int compiled(int set) {
     }
 }
 
-static int of_environment(void) {
+static int set_of_environment(void) {
     static const char *const names[] = {"baseline", "avx2", "avx512"};
     const char *wanted = getenv("DLGRU_INSTRUCTION_SET");
     for (int set = DLGRU_BASELINE; wanted && set <= DLGRU_AVX512; set++)
@@ -61,7 +61,7 @@ static atomic_int used = -1;
 
 int dlgru_instruction_set(void) {
     int set = atomic_load_explicit(&used, memory_order_relaxed);
-    if (set < 0) set = dlgru_instruction_set_use(of_environment());
+    if (set < 0) set = dlgru_instruction_set_use(set_of_environment());
     return set;
 }
 

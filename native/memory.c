@@ -26,7 +26,7 @@ static atomic_size_t limit;
 
 void dlgru_memory_limit(size_t bytes) { atomic_store(&limit, bytes); }
 
-static block *made(size_t bytes) {
+static block *new_block(size_t bytes) {
     const size_t page = (size_t)2 << 20; /* where the system can give large pages, it is asked */
     const size_t boundary = bytes >= 2 * page ? page : 64;
     if (bytes > SIZE_MAX - boundary - HEAD) return NULL;
@@ -71,7 +71,7 @@ void *dlgru_memory_take(size_t bytes) {
         if (!onto_the_shelf(b)) free(b->start);
     }
     bytes += bytes / 8;
-    block *b = made(bytes);
+    block *b = new_block(bytes);
     return b ? (char *)b + HEAD : NULL;
 }
 

@@ -92,7 +92,8 @@ static int take_run(arrays *a, dlgru_run *run, PyObject *const *args, long mode,
     return 0;
 }
 
-static int run_it(int (*direction)(dlgru_run *, int, int), dlgru_run *run, int is_double, int set) {
+/* Real work is done without the GIL; giving it up costs more than a small call. */
+static int compute(int (*direction)(dlgru_run *, int, int), dlgru_run *run, int is_double, int set) {
     const double work = 6.0 * (double)run->T * (double)run->B * (double)run->H * (double)(run->C + run->H);
     int failed;
     if (work < WORTH_RELEASING) {
@@ -124,14 +125,14 @@ static PyObject *forward(PyObject *module, PyObject *const *args, Py_ssize_t cou
     const int set = dlgru_instruction_set();
     if (take_run(&a, &run, args, mode, &is_double) < 0 || take_kept(&run, args[7], is_double, set) < 0) goto done;
     const npy_intp T = run.T, B = run.B, H = run.H;
-    y = made(&a, 3, H, B, T, &run.y);
-    last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
+    y = new_array(&a, 3, H, B, T, &run.y);
+    last = y ? new_array(&a, 2, H, B, 0, &run.last) : NULL;
     if (!last) goto done;
     if (mode & SAVE) {
-        gates = made_to_keep(&a, T * B * H * (run.before ? 3 : 4), &run.gates);
+        gates = new_reserve(&a, T * B * H * (run.before ? 3 : 4), &run.gates);
         if (!gates) goto done;
     }
-    if (run_it(dlgru_forward, &run, is_double, set)) goto done;
+    if (compute(dlgru_forward, &run, is_double, set)) goto done;
     answer = Py_BuildValue("(OOOi)", y, last, gates ? gates : Py_None, set);
 done:
     Py_XDECREF(y);
@@ -206,9 +207,9 @@ static PyObject *quick(PyObject *module, PyObject *const *args, Py_ssize_t count
     if (h[1] == 1) run.h0.next = 0; /* one state for all observations */
     const int is_double = a.type == NPY_DOUBLE, set = dlgru_instruction_set();
     if (take_kept(&run, given[5], is_double, set) < 0) return NULL;
-    PyObject *y = made(&a, dimensions, H, B, T, &run.y), *last = y ? made(&a, 2, H, B, 0, &run.last) : NULL;
+    PyObject *y = new_array(&a, dimensions, H, B, T, &run.y), *last = y ? new_array(&a, 2, H, B, 0, &run.last) : NULL;
     PyObject *answer = last ? PyTuple_New(2) : NULL;
-    if (!answer || run_it(dlgru_forward, &run, is_double, set)) {
+    if (!answer || compute(dlgru_forward, &run, is_double, set)) {
         Py_XDECREF(y);
         Py_XDECREF(last);
         Py_XDECREF(answer);
@@ -254,12 +255,12 @@ static PyObject *backward(PyObject *module, PyObject *const *args, Py_ssize_t co
     }
     if (args[9] != Py_None && take(&a, "dy", args[9], 3, (npy_intp[]){H, B, T}, &run.dy) < 0) goto done;
     if (args[10] != Py_None && take(&a, "dlast", args[10], 2, (npy_intp[]){H, B}, &run.dlast) < 0) goto done;
-    if ((needs & 1) && !(results[0] = made(&a, 3, C, B, T, &run.dx))) goto done;
-    if ((needs & 2) && !(results[1] = made(&a, 2, H, B, 0, &run.dh0))) goto done;
-    if ((needs & 4) && !(results[2] = made(&a, 2, 3 * H, C, 0, &run.dW))) goto done;
-    if ((needs & 8) && !(results[3] = made(&a, 2, 3 * H, H, 0, &run.dR))) goto done;
-    if ((needs & 16) && run.biases && !(results[4] = made(&a, 1, run.biases * H, 0, 0, &run.db))) goto done;
-    if (run_it(dlgru_backward, &run, is_double, (int)set)) goto done;
+    if ((needs & 1) && !(results[0] = new_array(&a, 3, C, B, T, &run.dx))) goto done;
+    if ((needs & 2) && !(results[1] = new_array(&a, 2, H, B, 0, &run.dh0))) goto done;
+    if ((needs & 4) && !(results[2] = new_array(&a, 2, 3 * H, C, 0, &run.dW))) goto done;
+    if ((needs & 8) && !(results[3] = new_array(&a, 2, 3 * H, H, 0, &run.dR))) goto done;
+    if ((needs & 16) && run.biases && !(results[4] = new_array(&a, 1, run.biases * H, 0, 0, &run.db))) goto done;
+    if (compute(dlgru_backward, &run, is_double, (int)set)) goto done;
     answer = PyTuple_New(5);
     for (int k = 0; answer && k < 5; k++) {
         PyObject *result = results[k] ? results[k] : Py_None;
@@ -299,7 +300,7 @@ static PyObject *adam(PyObject *module, PyObject *const *args, Py_ssize_t given)
         if (number[k] == -1 && PyErr_Occurred()) goto done;
     }
     for (int k = 0; k < 3; k++)
-        if (!(made_arrays[k] = made(&a, 1, count, 0, 0, &out[k]))) goto done;
+        if (!(made_arrays[k] = new_array(&a, 1, count, 0, 0, &out[k]))) goto done;
     const dlgru_adam update = {count,  in[0].data, in[1].data, in[2].data, in[3].data, out[0],
                                out[1], out[2],     number[0],  number[1],  number[2],  number[3]};
     const dlgru_kernel *kernel = dlgru_kernel_for(a.type == NPY_DOUBLE, dlgru_instruction_set());
@@ -359,7 +360,7 @@ static PyObject *curves(PyObject *module, PyObject *given) {
         return PyErr_Format(PyExc_TypeError, "not a contiguous array of singles or doubles");
     const npy_intp n = PyArray_SIZE((PyArrayObject *)given);
     void *s, *t;
-    PyObject *sigmoid = made(&a, 1, n, 0, 0, &s), *tangent = sigmoid ? made(&a, 1, n, 0, 0, &t) : NULL;
+    PyObject *sigmoid = new_array(&a, 1, n, 0, 0, &s), *tangent = sigmoid ? new_array(&a, 1, n, 0, 0, &t) : NULL;
     if (!tangent) {
         Py_XDECREF(sigmoid);
         return NULL;

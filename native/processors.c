@@ -31,7 +31,7 @@ int dlgru_processors(void) {
 #endif
 
 /* The first number of OMP_NUM_THREADS, which may be a list; 0 without one. */
-static int of_environment(void) {
+static int threads_of_environment(void) {
     const char *text = getenv("OMP_NUM_THREADS");
     const long number = text ? strtol(text, 0, 10) : 0;
     return number < 0 ? 0 : number > DLGRU_MAX_PARTS ? DLGRU_MAX_PARTS : (int)number;
@@ -51,7 +51,7 @@ int dlgru_team_size(void) {
     if (size > 0) return size;
     size = atomic_load_explicit(&environment_says, memory_order_relaxed);
     if (size < 0) {
-        size = of_environment();
+        size = threads_of_environment();
         atomic_store_explicit(&environment_says, size, memory_order_relaxed);
     }
     if (size > 0) return size;
