@@ -56,8 +56,9 @@ def _bound(function: Callable[P, R], binder: Binder) -> Callable[P, R]:
 class NeedsParentheses(Generic[P, R]):
     """A function that MATLAB also calls without parentheses, which Python does not.
 
-    ``if canUseGPU`` would always be true, so the function itself refuses to be used as a
-    truth value or asked for a field.
+    ``if canUseGPU`` and ``while not done`` after ``done = false`` would go on with the
+    function itself, which is neither true nor false.  So it refuses to be used as a value:
+    in a condition, a comparison or a calculation, with a subscript, or asked for a field.
     """
 
     __name__: str
@@ -69,27 +70,56 @@ class NeedsParentheses(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self._function(*args, **kwargs)
 
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        # Functions have this, and ``help`` knows them by it.
+        return self if owner is None else functools.partial(self, owner)
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"
 
-    def __bool__(self) -> NoReturn:
-        raise DlgruTypeError(
-            identifier=f"dlgru:{self.__name__}:parentheses",
-            function=self.__name__,
-            argument=self.__name__,
-            came="the function itself, used as a value",
-            expected="a call",
-            fix=f"write {self.__name__}()",
-        )
+    __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):  # what Python asks every object for
             raise AttributeError(name)
-        raise DlgruAttributeError(
+        raise self._no_field(name, f"write {self.__name__}().{name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise self._no_field(
+                name, f"first write x = {self.__name__}(), then set x.{name}"
+            )
+        object.__setattr__(self, name, value)
+
+    def _no_field(self, name: str, fix: str) -> DlgruAttributeError:
+        return DlgruAttributeError(
             identifier=f"dlgru:{self.__name__}:parentheses",
             function=self.__name__,
             argument=self.__name__,
             came=f"the function itself, asked for {name}",
             expected="a call",
-            fix=f"write {self.__name__}().{name}",
+            fix=fix,
         )
+
+
+def _no_value(function: NeedsParentheses[..., Any], *_: Any) -> NoReturn:
+    raise DlgruTypeError(
+        identifier=f"dlgru:{function.__name__}:parentheses",
+        function=function.__name__,
+        argument=function.__name__,
+        came="the function itself, used as a value",
+        expected="a call",
+        fix=f"write {function.__name__}()",
+    )
+
+
+_AS_A_VALUE = """
+    abs add and bool complex contains delitem divmod eq float floordiv ge getitem gt index int
+    invert iter le len lt matmul mod mul ne neg or pos pow radd rand rdivmod rfloordiv rmatmul
+    rmod rmul ror round rpow rsub rtruediv rxor setitem sub truediv trunc xor
+"""
+for _use in _AS_A_VALUE.split():
+    setattr(NeedsParentheses, f"__{_use}__", _no_value)

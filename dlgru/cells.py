@@ -21,7 +21,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from dlgru.arrayhook import raw_of, scalar_of
-from dlgru.calls import any_spelling
+from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.display import value_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
@@ -245,6 +245,7 @@ def _grow(c: Cell, shape: Shape) -> None:
     c._shape = shape
 
 
+@NeedsParentheses
 @any_spelling
 def cell(*sizes: Any) -> Cell:
     """Make a cell of the given size whose elements are ``[]``.

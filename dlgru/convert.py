@@ -14,6 +14,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
+from dlgru.calls import NeedsParentheses
 from dlgru.devicelibrary import device_library
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
 
@@ -66,6 +67,8 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
         data = _from_list(x, function, argument)
     elif hasattr(type(x), "__dlpack__") and type(x) is not DLArray:
         data = _from_dlpack(x, function, argument)
+    elif isinstance(x, NeedsParentheses):
+        raise _forgotten(x, function, argument)
     else:
         raise _bad_class(type(x).__name__, function, argument)
     if data.dtype not in CLASS_NAMES:
@@ -86,6 +89,8 @@ def two_d(data: RawArray) -> RawArray:
 
 def _from_list(x: Any, function: str, argument: str) -> RawArray:
     for item in _leaves(x):
+        if isinstance(item, NeedsParentheses):
+            raise _forgotten(item, function, argument)
         if isinstance(item, (DLArray, Value)) or (
             not is_number(item) and not isinstance(item, np.generic)
         ):
@@ -148,7 +153,17 @@ def _leaves(x: Any) -> Any:
             yield item
 
 
-def _bad_class(came: str, function: str, argument: str) -> DlgruTypeError:
+def _forgotten(given: NeedsParentheses[..., Any], function: str, argument: str) -> DlgruTypeError:
+    name = given.__name__
+    return _bad_class(f"the function {name}", function, argument, f"write {name}()")
+
+
+def _bad_class(
+    came: str,
+    function: str,
+    argument: str,
+    fix: str = "convert it first: dlarray(np.asarray(X, dtype=float))",
+) -> DlgruTypeError:
     return DlgruTypeError(
         BAD_CLASS,
         identifier="dlgru:dlarray:class",
@@ -156,7 +171,7 @@ def _bad_class(came: str, function: str, argument: str) -> DlgruTypeError:
         argument=argument,
         came=came,
         expected=listing(["double", "single", "logical"]),
-        fix="convert it first: dlarray(np.asarray(X, dtype=float))",
+        fix=fix,
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlgru.calls import any_spelling
+from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.structs import MissingField, Struct, check_name, raise_missing
 
 
+@NeedsParentheses
 def struct(*args: Any, **fields: Any) -> Any:
     """Make a struct from field names and values.
 

@@ -61,14 +61,18 @@ class Flag:
                 return bool(given)
         except (TypeError, ValueError):
             pass
+        name = getattr(given, "__name__", "") if callable(given) else ""
         raise DlgruTypeError(
             identifier=f"dlgru:{function}:option",
             function=function,
             argument=option,
             came=number_words(given)
             if isinstance(given, str | int | float)
+            else f"the function {name}"
+            if name
             else type(given).__name__,
-            expected="true or false",
+            expected="True or False",
+            fix=f"write {name.capitalize()} or {name}()" if name in ("true", "false") else "",
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlgru.arrayhook import scalar_of
-from dlgru.calls import any_spelling
+from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.errors import DlgruValueError, listing
 from dlgru.twister import Doubles, Stream, Words, checked_seed
 
@@ -77,6 +77,7 @@ def _global() -> Stream:
     return _streams[0]
 
 
+@NeedsParentheses
 @any_spelling
 def rng(
     seed: float | str | RngSettings | Mapping[str, Any] | None = None,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.calls import any_spelling
+from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell
 from dlgru.display import table_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
@@ -300,6 +300,7 @@ def _checked_names(names: Any, count: int) -> list[str]:
     )
 
 
+@NeedsParentheses
 @any_spelling
 def table(*columns: Any, VariableNames: Any = None) -> Table:
     """Make a table from columns.

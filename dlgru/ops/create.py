@@ -16,8 +16,8 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
-from dlgru.backend import as_colmajor, seal, xp_of
-from dlgru.calls import any_spelling
+from dlgru.backend import as_colmajor, colmajor, seal, xp_of
+from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.convert import to_raw, to_value
 from dlgru.devicelibrary import device_library
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
@@ -71,6 +71,26 @@ def _made(data: Any) -> DLArray:
     return wrap(Value(seal(data)), "")
 
 
+def _filled(function: str, number: float, sz: tuple[Any, ...], like: Any) -> DLArray:
+    shape, dtype, xp = _request(function, sz, like)
+    if dtype == backend.logical and not math.isfinite(number):
+        raise _not_logical(function)
+    with memory_of(function):
+        data = colmajor(xp, shape, dtype)
+        data[...] = number
+    return _made(data)
+
+
+def _not_logical(function: str) -> DlgruTypeError:
+    return DlgruTypeError(
+        identifier=f"dlgru:{function}:class",
+        function=function,
+        argument="typename",
+        came='"logical"',
+        expected=listing(["double", "single"]),
+    )
+
+
 @any_spelling
 def zeros(*sz: Any, like: Any = None) -> DLArray:
     """Array of zeros: ``zeros(n)``, ``zeros(m, n, …)``, ``zeros([m, n])``.
@@ -104,11 +124,10 @@ def ones(*sz: Any, like: Any = None) -> DLArray:
     >>> dl.ones(2, 3).shape
     (2, 3)
     """
-    shape, dtype, xp = _request("ones", sz, like)
-    with memory_of("ones"):
-        return _made(xp.ones(shape, dtype=dtype, order="F"))
+    return _filled("ones", 1, sz, like)
 
 
+@NeedsParentheses
 @any_spelling
 def true(*sz: Any) -> DLArray:
     """Logical array of ones; takes the sizes of :func:`zeros`.
@@ -119,9 +138,10 @@ def true(*sz: Any) -> DLArray:
     >>> dl.underlyingType(dl.true(2, 2))
     'logical'
     """
-    return ones(*sz, "logical")
+    return _filled("true", True, (*sz, "logical"), None)
 
 
+@NeedsParentheses
 @any_spelling
 def false(*sz: Any) -> DLArray:
     """Logical array of zeros; takes the sizes of :func:`zeros`.
@@ -132,9 +152,10 @@ def false(*sz: Any) -> DLArray:
     >>> bool(dl.false())
     False
     """
-    return zeros(*sz, "logical")
+    return _filled("false", False, (*sz, "logical"), None)
 
 
+@NeedsParentheses
 @any_spelling
 def NaN(*sz: Any, like: Any = None) -> DLArray:
     """Array of NaN; takes the arguments of :func:`zeros`.
@@ -145,9 +166,10 @@ def NaN(*sz: Any, like: Any = None) -> DLArray:
     >>> dl.NaN(2, 3).shape
     (2, 3)
     """
-    return zeros(*sz, like=like) + math.nan
+    return _filled("NaN", math.nan, sz, like)
 
 
+@NeedsParentheses
 @any_spelling
 def Inf(*sz: Any, like: Any = None) -> DLArray:
     """Array of Inf; takes the arguments of :func:`zeros`.
@@ -158,7 +180,7 @@ def Inf(*sz: Any, like: Any = None) -> DLArray:
     >>> float(dl.Inf(1))
     inf
     """
-    return zeros(*sz, like=like) + math.inf
+    return _filled("Inf", math.inf, sz, like)
 
 
 @any_spelling
@@ -249,13 +271,7 @@ def _drawn(
 ) -> DLArray:
     shape, dtype, xp = _request(function, sz, like)
     if dtype == backend.logical:
-        raise DlgruTypeError(
-            identifier=f"dlgru:{function}:class",
-            function=function,
-            argument="typename",
-            came='"logical"',
-            expected=listing(["double", "single"]),
-        )
+        raise _not_logical(function)
     numbers = draw(shape)
     if dtype in backend.REAL_OF:
         numbers = numbers + 1j * draw(shape)
@@ -264,6 +280,7 @@ def _drawn(
     return _made(data)
 
 
+@NeedsParentheses
 @any_spelling
 def rand(*sz: Any, like: Any = None) -> DLArray:
     """Uniform random numbers in (0, 1), MATLAB's own after the same ``rng(seed)``.
@@ -283,6 +300,7 @@ def rand(*sz: Any, like: Any = None) -> DLArray:
     return _drawn("rand", raw_rand, sz, like)
 
 
+@NeedsParentheses
 @any_spelling
 def randn(*sz: Any, like: Any = None) -> DLArray:
     """Standard normal random numbers, MATLAB's own after the same ``rng(seed)``.

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlgru.array import DLArray
 from dlgru.backend import is_device_array, to_host
-from dlgru.calls import any_spelling, known_keywords
+from dlgru.calls import NeedsParentheses, any_spelling, known_keywords
 from dlgru.cells import Cell
 from dlgru.convert import labels_of, to_raw, two_d
 from dlgru.errors import DlgruValueError
@@ -171,6 +171,8 @@ def isequal(A: Any, B: Any) -> bool:
     for x in (A, B):
         if type(x) is MissingField:
             raise_missing(x)
+        if isinstance(x, NeedsParentheses):
+            bool(x)  # says that its parentheses are missing
     return _equal(A, B)
 
 

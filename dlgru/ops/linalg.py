@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from dlgru.array import DLArray, Value, finish
+from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, xp_of
 from dlgru.calls import any_spelling
 from dlgru.convert import is_number, labels_of, to_value
@@ -248,5 +248,7 @@ def ctranspose(X: Any) -> DLArray:
     >>> dl.ctranspose(dl.dlarray([[1, 2, 3]])).shape
     (3, 1)
     """
+    if type(X) is not DLArray:
+        X = wrap(to_value(X, "ctranspose"), "")
     result: DLArray = transpose(conj(X))
     return result

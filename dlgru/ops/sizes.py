@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlgru import backend
+from dlgru.calls import NeedsParentheses
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.labels import ORDER, positions
 
@@ -44,6 +45,8 @@ def _as_float(x: Any) -> float | None:
     try:
         return float(x)
     except (TypeError, ValueError, OverflowError):
+        if isinstance(x, NeedsParentheses):
+            raise  # it says that its parentheses are missing
         return None
 
 
