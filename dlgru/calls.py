@@ -64,8 +64,8 @@ class NeedsParentheses(Generic[P, R]):
     __name__: str
 
     def __init__(self, function: Callable[P, R]) -> None:
-        self._function = function
         functools.update_wrapper(self, function)
+        self._function = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self._function(*args, **kwargs)
@@ -89,9 +89,7 @@ class NeedsParentheses(Generic[P, R]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
-            raise self._no_field(
-                name, f"first write x = {self.__name__}(), then set x.{name}"
-            )
+            raise self._no_field(name, f"first write x = {self.__name__}(), then set x.{name}")
         object.__setattr__(self, name, value)
 
     def _no_field(self, name: str, fix: str) -> DlgruAttributeError:

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dlgru as dl
@@ -28,14 +29,22 @@ def test_the_door_gives_all_of_dlgru_and_shadows_seven_builtins() -> None:
 
 CALLS: dict[str, tuple[Callable[[], Any], Any]] = {
     # Python numbers have MATLAB's meaning, and stay Python numbers.
-    "round": (lambda: m.round(2.5), 3.0),
-    "round, negative": (lambda: m.round(-2.5), -3.0),
-    "abs": (lambda: m.abs(-3), 3.0),
-    "max": (lambda: m.max(2, 7), 7.0),
-    "min": (lambda: m.min(2, 7), 2.0),
-    "sum": (lambda: m.sum(4), 4.0),
-    "any": (lambda: m.any(0), False),
-    "all": (lambda: m.all(1), True),
+    "round": (lambda: m.round(2.5), 3),
+    "round, negative": (lambda: m.round(-2.5), -3),
+    "round, infinite": (lambda: m.round(math.inf), math.inf),
+    "round to digits": (lambda: m.round(2.567, 2), 2.57),
+    "round half to digits": (lambda: m.round(2.675, 2), 2.68),
+    "round half to digits, negative": (lambda: m.round(-0.125, 2), -0.13),
+    "round to hundreds": (lambda: m.round(1250, -2), 1300),
+    "abs": (lambda: m.abs(-3), 3),
+    "abs of a float": (lambda: m.abs(-3.0), 3.0),
+    "max": (lambda: m.max(2, 7), 7),
+    "max of a float": (lambda: m.max(2, 7.0), 7.0),
+    "min": (lambda: m.min(2, 7), 2),
+    "sum": (lambda: m.sum(4), 4),
+    "loop": (lambda: [*range(1, m.min(9, 2) + 1)], [1, 2]),
+    "any": (lambda: m.any(0), np.False_),
+    "all": (lambda: m.all(1), np.True_),
     # Lists are arrays.
     "sum of a matrix": (lambda: dl.extractdata(m.sum([[1, 2], [3, 4]])).tolist(), [[4.0, 6.0]]),
     "index": (lambda: float(m.max([3, 9, 4], nargout=2)[1]), 2.0),
@@ -57,6 +66,40 @@ def test_a_shadowed_builtin_is_matlabs_function_or_pythons(name: str) -> None:
     call, expected = CALLS[name]
     found = call()
     assert found == expected and type(found) is type(expected)
+
+
+# -- questions -----------------------------------------------------------------------------------
+
+YES: dict[str, Callable[[], Any]] = {
+    "isUnderlyingType": lambda: m.isUnderlyingType(m.ones(2, 2), "double"),
+    "all": lambda: m.all(1),
+    "any": lambda: m.any(1),
+    "iscell": lambda: m.iscell(m.cell(2, 2)),
+    "isdlarray": lambda: m.isdlarray(m.ones(2, 2)),
+    "isempty": lambda: m.isempty([]),
+    "isequal": lambda: m.isequal(1, 1.0),
+    "isfield": lambda: m.isfield(m.struct("a", 1), "a"),
+    "isstruct": lambda: m.isstruct(m.struct()),
+    "istable": lambda: m.istable(m.table([1])),
+}
+
+
+@pytest.mark.parametrize("name", YES)
+def test_not_of_a_question_is_its_opposite(name: str) -> None:
+    answer = YES[name]()
+    assert answer and not ~answer
+    assert (answer & ~answer, answer | ~answer) == (False, True)
+    assert (answer & (m.ones(1) > 0)).shape == (1, 1)
+
+
+def test_not_of_a_question_about_the_gpu_is_its_opposite() -> None:
+    for answer in (m.isgpuarray(m.ones(2, 2)), m.canUseGPU()):
+        assert bool(~answer) is not bool(answer)
+
+
+def test_every_question_of_the_door_is_tried() -> None:
+    questions = {name for name in m.__all__ if name.startswith("is")}
+    assert questions - set(YES) == {"isgpuarray"}
 
 
 # -- functions that MATLAB calls without parentheses ---------------------------------------------
@@ -104,11 +147,17 @@ def test_a_function_without_its_parentheses_has_no_fields(name: str) -> None:
 
 @pytest.mark.parametrize("name", BARE)
 def test_it_is_a_function_to_python(name: str) -> None:
-    function = getattr(dl, name)
-    assert inspect.isroutine(function)  # so help() shows the function and not its class
+    for function in (getattr(dl, name), getattr(m, name)):
+        assert inspect.isroutine(function)  # so help() shows the function and not its class
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert inspect.signature(function).return_annotation is not inspect.Parameter.empty
+        assert {function: name}[function] == name
+
+
+@pytest.mark.parametrize("name", sorted(SHADOWED | set(YES)))
+def test_the_functions_of_the_door_cross_to_other_processes(name: str) -> None:
+    function = getattr(m, name)
     assert pickle.loads(pickle.dumps(function)) is function
-    assert inspect.signature(function).return_annotation is not inspect.Parameter.empty
-    assert {function: name}[function] == name
 
 
 def test_true_as_an_option_is_pythons() -> None:

@@ -1,15 +1,25 @@
-"""Rounding: ``round floor ceil fix``.  The derivative is zero wherever it exists."""
+"""Rounding: ``round floor ceil fix``.  The derivative is zero wherever it exists.
+
+``round(X, N)`` rounds what one reads: 2.675 to two digits is 2.68, although the double of
+that name lies a little below it.  So it works on the decimal digits, number by number.
+"""
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from dlgru.backend import REAL_OF, colmajor, half_away, xp_of
-from dlgru.op import keep, primitive
+import numpy as np
+
+from dlgru.array import DLArray, Value, wrap
+from dlgru.backend import REAL_OF, colmajor, half_away, seal, to_host, xp_of
+from dlgru.convert import labels_of, to_value
+from dlgru.op import Public, keep, primitive
 from dlgru.ops.pairs import counted
+from dlgru.ops.sizes import whole
 
 
-def _rounding(name: str, how: Any, doc: str) -> Any:
+def _rounding(name: str, how: Any, doc: str) -> Public:
     def forward(X: Any) -> Any:
         x = counted(X)
         if x.dtype not in REAL_OF:
@@ -31,18 +41,48 @@ def _rounding(name: str, how: Any, doc: str) -> Any:
     return op
 
 
-round = _rounding(
-    "round",
-    half_away,
+round = _rounding("round", half_away, "")
+
+
+@round.door
+def _round(X: Any, N: Any = None) -> DLArray:
     """Nearest whole number; halves go away from zero, as in MATLAB (Python's go to even).
+
+    Parameters
+    ----------
+    X : array
+        Any size and format; both are kept.
+    N : int, optional
+        Digits after the decimal point to round to; a negative number means digits
+        before it.  This is done on the host, number by number.
 
     Examples
     --------
     >>> import dlgru as dl
-    >>> float(dl.round(dl.dlarray(2.5)))
-    3.0
-    """,
-)
+    >>> float(dl.round(dl.dlarray(2.5))), float(dl.round(dl.dlarray(2.675), 2))
+    (3.0, 2.68)
+    """
+    value, labels = to_value(X, "round"), labels_of(X)
+    if N is None:
+        return wrap(round.op.on_values(value), labels)
+    x = counted(value.data)
+    host, digits = to_host(x), max(-400, min(400, whole(N, "round", "N")))
+    out = colmajor(np, host.shape, host.dtype)
+    for part in ("real", "imag") if host.dtype in REAL_OF else ("real",):
+        numbers = [_to_digits(n, digits) for n in getattr(host, part).ravel(order="F")]
+        getattr(out, part)[...] = np.reshape(numbers, host.shape, order="F")
+    return wrap(Value(seal(xp_of(x).asarray(out, order="F"))), labels)
+
+
+def _to_digits(x: Any, digits: int) -> float:
+    """The real NumPy number `x` with so many digits after the point, halves away from zero."""
+    written = Decimal(str(x))
+    exponent = written.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent >= -digits:  # NaN, Inf, or short enough
+        return float(x)
+    return float(written.quantize(Decimal((0, (1,), -digits)), ROUND_HALF_UP))
+
+
 floor = _rounding(
     "floor",
     lambda x: xp_of(x).floor(x),

@@ -123,3 +123,20 @@ def test_hard_sigmoid_of_infinity() -> None:
     x = Value(np.array([[-np.inf, -2.5, 0.0, 2.5, np.inf, np.nan]]))
     assert hard_sigmoid(x).data.tolist()[0][:5] == [0, 0, 0.5, 1, 1]
     assert np.isnan(hard_sigmoid(x).data[0, 5])
+
+
+def test_round_to_digits_goes_by_the_decimal_number() -> None:
+    X = dl.dlarray([[2.675, -0.125, 1.005], [np.nan, -np.inf, 1e30]], "CB")
+    Y = dl.round(X, 2)
+    np.testing.assert_array_equal(
+        np.asarray(Y), [[2.68, -0.13, 1.01], [np.nan, -np.inf, 1e30]], strict=True
+    )
+    assert Y.dims == "CB"
+    np.testing.assert_array_equal(np.asarray(dl.round([1250, -150, 49], -2)), [[1300, -200, 0]])
+    single = dl.round(dl.single([2.675, 0.1]), 2)
+    np.testing.assert_array_equal(
+        np.asarray(single), np.array([[2.68, 0.1]], np.float32), strict=True
+    )
+    assert dl.isequal(dl.round(dl.dlarray([1.25 - 0.75j]), 1), 1.3 - 0.8j)
+    assert dl.round(dl.ones(2, 0), 3).shape == (2, 0)
+    assert float(dl.round(1.5, 1000)) == 1.5 and float(dl.round(1.5, -1000)) == 0
