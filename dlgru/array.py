@@ -228,7 +228,18 @@ class DLArray:
         return int(self._scalar("int"))
 
     def __complex__(self) -> complex:
-        return complex(self._scalar("complex"))
+        number = complex(self._scalar("complex"))
+        if self._peek().traced:
+            raise DlgruTypeError(
+                "Python's complex makes a number: the trace would end there",
+                identifier="dlgru:complex:traced",
+                function="complex",
+                argument="X",
+                came="traced",
+                expected="an untraced array",
+                fix="write dlgru.complex(X)",
+            )
+        return number
 
     def __index__(self) -> int:
         x = self._scalar("index")
@@ -269,7 +280,9 @@ class DLArray:
             argument="X",
             came=f"one {size_text(self.shape, self._labels)} array",
             expected="one name for it",
-            fix="ask the function for its outputs, as in Y, h = gru(..., nargout=2), or index X[k]",
+            fix="ask the function for its outputs, as in Y, h = gru(..., nargout=2), or index X[k]"
+            "; a loop is for k in range(1, n + 1), or over a row's numbers "
+            "for x in extractdata(X).ravel()",
         )
 
     # -- text ----------------------------------------------------------------

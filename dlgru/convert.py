@@ -17,6 +17,7 @@ from dlgru.backend import CLASS_NAMES, RawArray
 from dlgru.calls import NeedsParentheses
 from dlgru.devicelibrary import device_library
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
+from dlgru.structs import MissingField, raise_missing
 
 BAD_CLASS = (
     "dlarray is supported only for full arrays of data type double, single, or logical, "
@@ -67,9 +68,8 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
         data = _from_list(x, function, argument)
     elif hasattr(type(x), "__dlpack__") and type(x) is not DLArray:
         data = _from_dlpack(x, function, argument)
-    elif isinstance(x, NeedsParentheses):
-        raise _forgotten(x, function, argument)
     else:
+        _check_given(x, function, argument)
         raise _bad_class(type(x).__name__, function, argument)
     if data.dtype not in CLASS_NAMES:
         raise _bad_class(f"of class {data.dtype}", function, argument)
@@ -89,11 +89,10 @@ def two_d(data: RawArray) -> RawArray:
 
 def _from_list(x: Any, function: str, argument: str) -> RawArray:
     for item in _leaves(x):
-        if isinstance(item, NeedsParentheses):
-            raise _forgotten(item, function, argument)
         if isinstance(item, (DLArray, Value)) or (
             not is_number(item) and not isinstance(item, np.generic)
         ):
+            _check_given(item, function, argument)
             kind = "an array" if hasattr(item, "shape") else f"a {type(item).__name__}"
             raise DlgruTypeError(
                 "A list stands for a row or matrix of numbers",
@@ -153,9 +152,13 @@ def _leaves(x: Any) -> Any:
             yield item
 
 
-def _forgotten(given: NeedsParentheses[..., Any], function: str, argument: str) -> DlgruTypeError:
-    name = given.__name__
-    return _bad_class(f"the function {name}", function, argument, f"write {name}()")
+def _check_given(x: Any, function: str, argument: str) -> None:
+    """Say what was meant by a field that does not exist, or a function not called."""
+    if type(x) is MissingField:
+        raise_missing(x)
+    if isinstance(x, NeedsParentheses):
+        name = x.__name__
+        raise _bad_class(f"the function {name}", function, argument, f"write {name}()")
 
 
 def _bad_class(

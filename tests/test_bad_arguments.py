@@ -248,6 +248,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
     "size: a label it lacks": (lambda: dl.size(CB, "T"), "dim", '"T"'),
     "softmax: no channel": (lambda: dl.softmax(array("BT", 2, 2)), "X", "2(B) × 2(T)"),
     "stripdims: other labels": (lambda: dl.stripdims(CB, "CT"), "fmt", '"CT"'),
+    "round: half a digit": (lambda: dl.round(P, 0.5), "N", "0.5"),
     "struct: a name alone": (lambda: dl.struct("a"), "the call", "one with 1 arguments"),
     "struct: no name": (lambda: dl.struct("1a", 1), "a field name", '"1a"'),
     "table: names": (
@@ -295,11 +296,6 @@ for _name in ("leakyrelu", "relu"):
     WRONG[f"{_name}: complex data"] = (calling(_name, P * 1j), "X", "complex")
 
 SPEAKERS = {
-    "true": "ones",
-    "false": "zeros",
-    "NaN": "zeros",
-    "Inf": "zeros",
-    "ctranspose": "transpose",
     "getfield": "struct",
     "rmfield": "struct",
 }
@@ -310,7 +306,7 @@ NOTHING_ELSE = set(
     abs canUseGPU ceil conj copy cos dims double exp expm1 extractdata fix floor
     get_num_threads gpuArray imag iscell isdlarray isempty isequal isfield isgpuarray isstruct
     istable length log log1p mfunction ndims
-    not_ numel real round sign sin single sqrt squeeze tanh uminus underlyingType
+    not_ numel real sign sin single sqrt squeeze tanh uminus underlyingType
     """.split()
 )
 """Functions of one array of any size and format: nothing but its class can be wrong."""

@@ -51,6 +51,12 @@ CLASSES: dict[str, Any] = {
 }
 # A list of arrays is a cell of parameters there, and text among parameters stays as it is.
 ACCEPTED = {("dlupdate", "a list of arrays"), ("checkgrad", "a list of arrays")}
+# These four name the class, so they convert; everything else takes no integer array.
+ACCEPTED |= {
+    (name, what)
+    for name in ["cast", "double", "logical", "single"]
+    for what in ["integers", "bytes"]
+}
 ACCEPTED |= {(name, "text") for name in ["dlupdate", *UPDATES.split()]}
 
 SPOILT = [
@@ -164,6 +170,12 @@ def test_what_python_offers_and_arrays_do_not_have_is_refused(use: Any) -> None:
     with pytest.raises(DlgruError) as caught:
         use()
     speaks_up(caught.value)
+
+
+def test_a_loop_over_an_array_is_told_how_python_writes_it() -> None:
+    with pytest.raises(DlgruTypeError, match=r"a loop is for k in range\(1, n \+ 1\)"):
+        for _ in dl.colon(1, 5):
+            pass
 
 
 # -- the number of arguments -------------------------------------------------------------------

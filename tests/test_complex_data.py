@@ -175,3 +175,12 @@ def test_a_complex_exponent_gives_complex_data_also_where_it_is_2() -> None:
     assert np.asarray(x ** (2 + 0j)).dtype == np.complex128
     assert np.asarray(x**2).dtype == np.float64
     np.testing.assert_array_equal(np.asarray(x**2), [[1.0, 9.0]])
+
+
+def test_pythons_complex_does_not_end_a_trace_silently() -> None:
+    def slope(x: Any) -> Any:
+        return dl.dlgradient(x * dl.abs(complex(x)), x)
+
+    with pytest.raises(DlgruTypeError, match=r"write dlgru\.complex\(X\)"):
+        dl.dlfeval(slope, dl.dlarray(2))
+    assert complex(dl.dlarray(2)) == 2

@@ -860,3 +860,25 @@ def test_size_and_its_like_know_the_size_of_a_cell_and_of_a_table() -> None:
     assert (dl.size(c), dl.size(c, 1), dl.numel(c), dl.length(c)) == ([2, 3], 2, 6, 3)
     assert dl.size(cell(3, 1)) == [3, 1] and dl.size(cell(0, 3)) == [0, 3]
     assert (dl.size(t), dl.numel(t), dl.isempty(t)) == ([3, 2], 6, False)
+    t["shape"], t["m"] = [7, 8, 9], [1, 2, 3]
+    assert (dl.size(t), dl.numel(t), dl.isempty(t)) == ([3, 4], 12, False)
+
+
+def test_nested_lists_of_numbers_have_the_size_of_the_matrix_they_are() -> None:
+    matrix = [[1, 2], [3, 4], [5, 6]]
+    assert dl.size(matrix) == dl.size(dl.dlarray(matrix)) == [3, 2]
+    assert (dl.numel(matrix), dl.length(matrix), dl.ndims([[[1], [2]]])) == (6, 3, 2)
+    assert dl.size([[[1, 2]], [[3, 4]]]) == [2, 1, 2]
+    assert dl.isempty([[]]) and not dl.isempty([[0]])
+    # What dlarray would not take is a cell, and a Cell always is one.
+    assert dl.size([[1, 2], [3]]) == dl.size([["a"], ["b"]]) == [1, 2]
+    assert dl.size(dl.Cell(matrix)) == [1, 3]
+
+
+@pytest.mark.parametrize("function", [dl.size, dl.isempty, dl.numel, dl.sum, dl.double])
+def test_the_size_of_a_missing_field_lists_the_fields(function: Any) -> None:
+    p = dl.struct("W", 1, "b", 2)
+    with pytest.raises(DlgruAttributeError, match='"w", expected "W" or "b"'):
+        function(p.w)
+    with pytest.raises(DlgruAttributeError, match='"w", expected "W" or "b"'):
+        dl.dlarray([1, p.w])

@@ -280,3 +280,20 @@ def test_both_parts_of_a_complex_number_are_rounded() -> None:
     assert [found[f][0] for f in found] == [3 - 2j, 2 - 2j, 3 - 1j, 2 - 1j]
     assert [found[f][1].real for f in found] == [0, -1, 0, 0]
     assert all(found[f][1].imag == np.inf for f in found)
+
+
+NAMED: dict[str, Any] = {
+    "double": (dl.double, np.float64),
+    "single": (dl.single, np.float32),
+    "logical": (dl.logical, np.bool_),
+    "cast": (lambda X: dl.cast(X, "single"), np.float32),
+}
+
+
+@pytest.mark.parametrize("given", [np.int64, np.uint8, np.int16])
+@pytest.mark.parametrize("name", NAMED)
+def test_integers_are_converted_where_the_class_is_named(name: str, given: Any) -> None:
+    convert, dtype = NAMED[name]
+    whole = np.array([[0, 1, 200]], given)
+    np.testing.assert_array_equal(np.asarray(convert(whole)), whole.astype(dtype), strict=True)
+    assert np.asarray(convert(given(1))).dtype == dtype

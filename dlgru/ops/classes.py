@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import CLASS_NAMES, as_colmajor, xp_of
@@ -50,6 +52,9 @@ def _converter(name: str, doc: str) -> Any:
     dtype = _BY_NAME[name]
 
     def convert(X: Any) -> DLArray:
+        numbers = isinstance(X, np.ndarray | np.generic) or backend.is_device_array(X)
+        if numbers and X.dtype.kind in "iu":
+            X = X.astype(backend.double)  # whoever names the class may hand over integers
         value = to_value(X, name)
         target = dtype
         if name != "logical" and value.dtype in backend.REAL_OF:

@@ -22,11 +22,18 @@ from dlgru.tables import Table
 
 def shape_of(X: Any, function: str) -> tuple[int, ...]:
     """Size of anything that has one: array, number, text, cell, list, struct, table."""
-    if isinstance(X, DLArray | Cell | Table):
+    if isinstance(X, DLArray | Cell):
         return X.shape
+    if isinstance(X, Table):
+        columns: tuple[int, int] = Table.shape.__get__(X)  # a column of that name would win
+        return columns
     if isinstance(X, dict):
         return (1, 1)
     if isinstance(X, str | list | tuple):
+        if X and isinstance(X[0], list | tuple):
+            matrix = _numbers(X)
+            if matrix is not None:
+                return tuple(matrix.shape)
         return (1, len(X)) if len(X) else (0, 0)
     raw = X if isinstance(X, np.ndarray) else to_raw(X, function)
     shape: tuple[int, ...] = two_d(raw).shape
@@ -40,7 +47,8 @@ def size(X: Any, *dim: Any, nargout: int = 1) -> Any:
     Parameters
     ----------
     X : array, cell, string, struct or table
-        A Python list counts as a 1×n cell.
+        A Python list of numbers is a row, nested ones are a matrix; another list counts
+        as a 1×n cell.
     *dim : int, list of int or label
         Ask for these dimensions only.  Dimensions beyond the last are 1.
     nargout : int

@@ -18,9 +18,9 @@ from dlgru.labels import describe
 from dlgru.namevalue import OneOf
 from dlgru.op import primitive
 from dlgru.ops.arithmetic import times
-from dlgru.ops.classes import astype, conj, conjugate
+from dlgru.ops.classes import astype, conjugate
 from dlgru.ops.pairs import match
-from dlgru.ops.shape import transpose
+from dlgru.ops.shape import matrix_of, transpose
 
 
 def turned(x: Value) -> Value:
@@ -248,7 +248,5 @@ def ctranspose(X: Any) -> DLArray:
     >>> dl.ctranspose(dl.dlarray([[1, 2, 3]])).shape
     (3, 1)
     """
-    if type(X) is not DLArray:
-        X = wrap(to_value(X, "ctranspose"), "")
-    result: DLArray = transpose(conj(X))
-    return result
+    value, labels = matrix_of(X, "ctranspose")
+    return wrap(transpose.op.on_values(conjugate(value)), labels)

@@ -224,17 +224,23 @@ def _transpose(X: Any) -> DLArray:
     >>> dl.dlarray([[1, 2, 3], [4, 5, 6]]).T.shape
     (3, 2)
     """
-    value, labels = to_value(X, "transpose"), labels_of(X)
+    value, labels = matrix_of(X, "transpose")
+    return wrap(transpose.op.on_values(value), labels)
+
+
+def matrix_of(X: Any, function: str) -> tuple[Value, str]:
+    """The Value and labels of a matrix that can be transposed."""
+    value, labels = to_value(X, function), labels_of(X)
     if value.data.ndim != 2 or (labels and labels[0] != labels[1]):
         raise DlgruValueError(
-            identifier="dlgru:transpose:labels" if labels else "dlgru:transpose:size",
-            function="transpose",
+            identifier=f"dlgru:{function}:labels" if labels else f"dlgru:{function}:size",
+            function=function,
             argument="X",
             came=describe(labels, value.shape),
             expected="a matrix" + (" whose two labels are equal" if labels else ""),
-            fix="transpose(stripdims(X))" if labels else "use permute for more dimensions",
+            fix=f"{function}(stripdims(X))" if labels else "use permute for more dimensions",
         )
-    return wrap(transpose.op.on_values(value), labels)
+    return value, labels
 
 
 DLArray.T = property(_transpose)  # type: ignore[assignment]
@@ -254,6 +260,7 @@ def _(y: Value, x: Value, shape: tuple[int, ...]) -> Any:
 @squeeze.cases
 def _(r: Any) -> Any:
     yield (r(3, 1, 2, fmt="CBT"),)
+    yield (r(1, 4, 1, fmt="CBT"),)
     yield (r(1, 1, 2),)
     yield (r(1, 3),)
 
@@ -261,6 +268,8 @@ def _(r: Any) -> Any:
 @squeeze.door
 def _squeeze(X: Any) -> DLArray:
     """Remove singleton dimensions, with their labels; a matrix is left alone.
+
+    That holds as well where only singletons follow it: 1(C)×4(B)×1(T) becomes 1(C)×4(B).
 
     If fewer than two dimensions remain, U dimensions fill up to two (MATLAB's
     pages are silent there).
@@ -275,7 +284,9 @@ def _squeeze(X: Any) -> DLArray:
     shape = value.shape
     if len(shape) <= 2:
         return wrap(value, labels)
-    stay = [k for k, n in enumerate(shape) if n != 1]
+    # Behind a matrix singletons are dropped and nothing else, be its own sizes 1 or not.
+    matrix = all(n == 1 for n in shape[2:])
+    stay = [0, 1] if matrix else [k for k, n in enumerate(shape) if n != 1]
     new = tuple(shape[k] for k in stay)
     kept = "".join(labels[k] for k in stay) if labels else ""
     if labels:

@@ -238,6 +238,8 @@ def _(a: A, shape: Sequence[int]) -> Any:
 def _(a: A) -> Any:
     if a.x.ndim <= 2:
         return a.x, a.dims
+    if set(a.x.shape[2:]) == {1}:
+        return a.x.reshape(a.x.shape[:2]), a.dims[:2]
     dims = "".join(d for d, n in zip(a.dims, a.x.shape, strict=False) if n != 1)
     rest = np.squeeze(a.x)
     return padded(rest, 2), dims and dims.ljust(2, "U")
