@@ -3,15 +3,15 @@
 Subscripts, structs, cells and tables lie below the array class, yet an array may
 stand in each of them.  They meet it in two ways.  An array says what it is through
 two methods: ``_dlgru_raw()`` (its data, for use as a subscript or a number) and
-``_dlgru_handle()`` (a fresh handle on the same value, for call by value).  And the
-file that defines the array class registers, once, how to make one.
+``_dlgru_handle()`` (a fresh handle on the same value, for call by value, and for what a
+container keeps).  And the file that defines the array class registers, once, how to make one.
 
 Until it does, plain NumPy arrays take the place of DLArrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,11 @@ def fresh(x: Any) -> Any:
     """Return a handle of its own on an array, for call by value; anything else as it came."""
     method = getattr(type(x), "_dlgru_handle", None)
     return x if method is None else method(x)
+
+
+def holds_arrays(items: Iterable[object]) -> bool:
+    """True if there is a DLArray among the items."""
+    return any(hasattr(kind, "_dlgru_handle") for kind in set(map(type, items)))
 
 
 def _column_major(raw: RawArray) -> Any:

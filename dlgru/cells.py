@@ -6,6 +6,10 @@ when something is assigned past its end (``c.m[end+1] = x``; what lies between i
 ``[]``).  A range, a list or a logical array of indices gives a cell of the selected
 elements, so ``c.m[2:3]`` is MATLAB's ``c(2:3)``; ``del c.m[2]`` is ``c(2) = []``.
 
+A cell holds arrays by their values, as in MATLAB: what is stored is a handle of its own,
+so that assigning to ``X[...]`` after ``c.m[1] = X`` leaves the cell alone.  ``c.m[1]`` gives
+the handle that is stored, for ``c.m[1][0, 0] = 1`` means it.
+
 A cell has a size as well.  Its elements stand in the list column by column.  If a
 list method changes the length, a column stays a column and anything else becomes a
 row.
@@ -16,11 +20,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from math import prod
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
-from dlgru.arrayhook import raw_of, scalar_of
+from dlgru.arrayhook import fresh, holds_arrays, raw_of, scalar_of
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.display import value_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
@@ -50,6 +54,8 @@ class Cell(list[Any]):
 
     def __init__(self, items: Iterable[Any] = (), shape: Shape | None = None) -> None:
         super().__init__(items)
+        if holds_arrays(self):
+            super().__setitem__(slice(None), map(fresh, self))
         self._shape = shape
         if shape is not None and prod(shape) != len(self):
             raise DlgruValueError(
@@ -78,7 +84,10 @@ class Cell(list[Any]):
 
     def _like(self, items: Iterable[Any]) -> Cell:
         """A cell of this kind and size with other elements."""
-        return type(self)(items, self._shape)
+        made = type(self)()
+        list.extend(made, items)
+        made._shape = self._shape
+        return made
 
     # -- Python's brackets ---------------------------------------------------------
 
@@ -90,8 +99,10 @@ class Cell(list[Any]):
         return _get(self, key, matlab=False)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(key) is int or type(key) is slice:
-            super().__setitem__(key, value)
+        if type(key) is int:
+            super().__setitem__(key, fresh(value))
+        elif type(key) is slice:
+            super().__setitem__(key, map(fresh, value))
         else:
             _set(self, key, value, matlab=False)
 
@@ -111,12 +122,28 @@ class Cell(list[Any]):
 
     __rmul__ = __mul__
 
+    def append(self, value: Any) -> None:
+        """Add an element at the end."""
+        super().append(fresh(value))
+
+    def insert(self, index: SupportsIndex, value: Any) -> None:
+        """Add an element before another one."""
+        super().insert(index, fresh(value))
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add elements at the end."""
+        super().extend(map(fresh, list(values)))
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        self.extend(values)
+        return self
+
     def copy(self) -> Cell:
         """Return another cell with the same elements."""
-        return self._like(self)
+        return type(self)(self, self._shape)
 
     def __copy__(self) -> Cell:
-        return self._like(self)
+        return type(self)(self, self._shape)
 
     def __eq__(self, other: object) -> Any:
         return same(self, other)
@@ -179,7 +206,7 @@ def _set(c: Cell, key: Any, value: Any, matlab: bool) -> None:
     if len(values) == 1:
         values = values * len(places)
     for i, v in zip(places, values, strict=True):
-        list.__setitem__(c, i, v)
+        list.__setitem__(c, i, fresh(v))
 
 
 def _delete(c: Cell, key: Any, matlab: bool) -> None:

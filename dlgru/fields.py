@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlgru.arrayhook import fresh
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.structs import MissingField, Struct, check_name, raise_missing
+from dlgru.tree import tree_map
 
 
 @NeedsParentheses
@@ -158,7 +160,7 @@ def rmfield(s: Struct, names: str | Sequence[str]) -> Struct:
     >>> list(fieldnames(rmfield(struct("a", 1, "b", 2), "a")))
     ['b']
     """
-    out = Struct(_required(s, "rmfield"))
+    out: Struct = tree_map(fresh, _required(s, "rmfield"))
     given: list[Any] = list(names) if isinstance(names, list | tuple) else [names]
     for name in given:
         check_name(name)
@@ -189,7 +191,7 @@ def getfield(s: Struct, *names: str) -> Any:
 def setfield(s: Struct, *names_and_value: Any) -> Struct:
     """Return a struct with a field set: ``setfield(s, "gru", "H", 100)``.
 
-    Nested structs on the way are copied, so `s` stays as it is.
+    Nested structs are copied, so `s` stays as it is.
 
     Examples
     --------
@@ -197,7 +199,7 @@ def setfield(s: Struct, *names_and_value: Any) -> Struct:
     >>> setfield(struct(), "gru", "H", 100).gru.H
     100
     """
-    out = Struct(_required(s, "setfield"))
+    out: Struct = tree_map(fresh, _required(s, "setfield"))
     if len(names_and_value) < 2:
         raise DlgruTypeError(
             "Not enough input arguments",
@@ -211,8 +213,10 @@ def setfield(s: Struct, *names_and_value: Any) -> Struct:
     inner = out
     for k, name in enumerate(names[:-1]):
         check_name(name)
-        there = _required(inner[name], "setfield", names[: k + 1]) if name in inner else ()
-        inner[name] = Struct(there)
+        if name in inner:
+            inner[name] = _required(inner[name], "setfield", names[: k + 1])
+        else:
+            inner[name] = Struct()
         inner = inner[name]
     inner[names[-1]] = value
     return out
@@ -228,7 +232,8 @@ def orderfields(s: Struct) -> Struct:
     >>> list(fieldnames(orderfields(struct("b", 1, "a", 2))))
     ['a', 'b']
     """
-    return Struct({name: s[name] for name in sorted(_required(s, "orderfields"))})
+    out: Struct = tree_map(fresh, _required(s, "orderfields"))
+    return Struct({name: out[name] for name in sorted(out)})
 
 
 def _required(s: Any, function: str, path: Sequence[str] = ()) -> Struct:

@@ -10,6 +10,10 @@ Fields win over the methods a dictionary has: after ``p.update = W`` the attribu
 W.  Code that handles structs therefore goes through the functions below, or calls
 the methods on the class (``dict.items(p)``), and never asks by ``hasattr`` or
 ``getattr(p, name, None)`` what a struct can do.
+
+A field holds an array's value, as in MATLAB: what is stored is a handle of its own, so
+that assigning to ``X[...]`` after ``p.W = X`` leaves the field alone, and the other way
+round.  Asking for ``p.W`` gives the handle that is stored, for ``p.W[0, 0] = 1`` means it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from __future__ import annotations
 import difflib
 from typing import Any, NoReturn
 
+from dlgru.arrayhook import fresh
 from dlgru.display import struct_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
 from dlgru.sameness import same
@@ -38,8 +43,11 @@ class Struct(dict[str, Any]):
 
     def __init__(self, fields: Any = (), /, **named: Any) -> None:
         super().__init__(fields, **named)
-        for name in self:
+        for name, value in dict.items(self):
             check_name(name)
+            own = fresh(value)
+            if own is not value:
+                super().__setitem__(name, own)
 
     def __getattribute__(self, name: str) -> Any:
         if name[0] != "_":
@@ -68,7 +76,7 @@ class Struct(dict[str, Any]):
         check_name(name)
         if type(value) is MissingField:
             raise_missing(value)
-        super().__setitem__(name, value)
+        super().__setitem__(name, fresh(value))
 
     def __delitem__(self, name: str) -> None:
         if name not in self:

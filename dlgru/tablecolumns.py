@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.arrayhook import make_array, raw_of
+from dlgru.arrayhook import fresh, make_array, raw_of
 from dlgru.backend import to_host
 from dlgru.cells import Cell
 from dlgru.errors import DlgruValueError
@@ -58,8 +58,10 @@ class Strings(Cell):
 
 def as_column(x: Any) -> Any:
     """Return what a table keeps when `x` is assigned to a column."""
-    if isinstance(x, Strings) or raw_of(x) is not None:
-        return x
+    if raw_of(x) is not None:
+        return fresh(x)
+    if isinstance(x, Strings):
+        return x.copy()
     if isinstance(x, np.ndarray):
         return x.reshape(-1, 1) if x.ndim < 2 else x
     if isinstance(x, str | int | float | complex):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dlgru.arrayhook import fresh
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell
 from dlgru.display import table_text
@@ -135,7 +136,7 @@ class Table:
 
     def copy(self) -> Table:
         """Return another table with the same contents."""
-        return _rebuilt({n: c.copy() if isinstance(c, Cell) else c for n, c in _items(self)})
+        return _rebuilt({n: c.copy() if isinstance(c, Cell) else fresh(c) for n, c in _items(self)})
 
     def __copy__(self) -> Table:
         return Table.copy(self)
