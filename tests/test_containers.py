@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -882,3 +883,121 @@ def test_the_size_of_a_missing_field_lists_the_fields(function: Any) -> None:
         function(p.w)
     with pytest.raises(DlgruAttributeError, match='"w", expected "W" or "b"'):
         dl.dlarray([1, p.w])
+
+
+# -- arrays are held by value ----------------------------------------------------------------------
+
+
+def stored_in_cell(use: Callable[[Cell, Any], Any]) -> Callable[[Any], Any]:
+    def store(x: Any) -> Any:
+        c = cell(1, 2)
+        made = use(c, x)
+        return (c if made is None else made)[-1]
+
+    return store
+
+
+STORED: dict[str, Callable[[Any], Any]] = {
+    "c.m[k] = x": stored_in_cell(lambda c, x: c.m.__setitem__(2, x)),
+    "c.m[end+1] = x": stored_in_cell(lambda c, x: c.m.__setitem__(end + 1, x)),
+    "c.m[1:2] = [x]": stored_in_cell(lambda c, x: c.m.__setitem__(slice(1, 2), [x])),
+    "c[k] = x": stored_in_cell(lambda c, x: c.__setitem__(-1, x)),
+    "c[a:b] = [x]": stored_in_cell(lambda c, x: c.__setitem__(slice(0, 2), [1, x])),
+    "c.append(x)": stored_in_cell(lambda c, x: c.append(x)),
+    "c.extend([x])": stored_in_cell(lambda c, x: c.extend([x])),
+    "c.insert(9, x)": stored_in_cell(lambda c, x: c.insert(9, x)),
+    "c += [x]": stored_in_cell(lambda c, x: c.__iadd__([x])),
+    "c + [x]": stored_in_cell(lambda c, x: c.__add__([x])),
+    "Cell([x])": lambda x: Cell([x])[0],
+    "c.copy()": lambda x: Cell([x]).copy()[0],
+    "cellfun": lambda x: dl.cellfun(lambda _: x, ["a"], UniformOutput=False)[0],
+    "s.a = x": lambda x: setattr(s := struct(), "a", x) or s.a,
+    "s.a.b = x": lambda x: setattr((s := struct()).a, "b", x) or s.a.b,
+    "struct(a=x)": lambda x: struct(a=x).a,
+    "struct('a', x)": lambda x: struct("a", x).a,
+    "struct(mapping)": lambda x: struct({"a": {"b": x}}).a.b,
+    "struct(a={x, x})": lambda x: struct("a", [x, x])[1].a,
+    "s.update": lambda x: (s := struct()).update(a=x) or s.a,
+    "setfield": lambda x: setfield(struct(), "a", "b", x).a.b,
+    "setfield beside it": lambda x: setfield(struct("g", struct("W", x)), "a", 1).g.W,
+    "rmfield": lambda x: rmfield(struct("a", x, "b", 1), "b").a,
+    "orderfields": lambda x: orderfields(struct("b", 1, "a", x)).a,
+    "table": lambda x: dl.table(x).Var1,
+    "T.A = x": lambda x: setattr(t := dl.table([1, 2, 3]), "A", x) or t.A,
+    "table of cells": lambda x: dl.table([x, "a"]).Var1[0],
+    "T.copy()": lambda x: Table.copy(dl.table(x)).Var1,
+}
+
+
+@pytest.mark.parametrize("how", STORED)
+def test_a_container_holds_the_value_of_an_array(how: str) -> None:
+    x = dl.dlarray([[1.0], [2], [3]], "CB")
+    held = STORED[how](x)
+    assert held is not x and held.dims == "CB"
+    assert held.value is x.value  # no data are copied
+    x.m[1] = 7
+    assert np.asarray(held).tolist() == [[1], [2], [3]]
+    held.m[2] = 9
+    assert np.asarray(x).tolist() == [[7], [2], [3]]
+
+
+def test_what_is_read_is_what_is_held() -> None:
+    p, c, t = struct("gru", struct("W", dl.ones(2, 2))), Cell([dl.ones(1, 2)]), dl.table(dl.ones(2))
+    p.gru.W[0, 0] = 5
+    p.gru.W.m[2, 2] = 6
+    c.m[1].m[end] = 7
+    t.Var1.m[1, 1] = 8
+    assert np.asarray(p.gru.W).tolist() == [[5, 1], [1, 6]]
+    assert np.asarray(c[0]).tolist() == [[1, 7]]
+    assert np.asarray(t.Var1).tolist() == [[8, 1], [1, 1]]
+
+
+def test_one_value_put_into_several_elements_is_several_arrays() -> None:
+    c = cell(1, 2)
+    c.m[1:2] = [dl.zeros(1, 1)]
+    c.m[1].m[1] = 4
+    assert [float(x) for x in c] == [4, 0]
+
+
+def test_a_history_keeps_each_array_as_it_was() -> None:
+    history, x = cell(0, 1), dl.zeros(1, 2)
+    for k in (1, 2):
+        x.m[k] = k
+        history.m[end + 1] = x
+    assert [np.asarray(h).tolist() for h in history] == [[[1, 0]], [[1, 2]]]
+
+
+def test_stored_arrays_stay_on_the_tape() -> None:
+    def slope(x: Any) -> Any:
+        s, c = struct("x", x), Cell([x])
+        return dl.dlgradient(dl.sum(s.x * c[0], "all"), x)
+
+    assert float(dl.dlfeval(slope, dl.dlarray(3))) == 6
+
+
+def test_mapping_over_a_container_makes_no_further_handles() -> None:
+    made = [dl.ones(1), dl.ones(2)]
+    inputs: list[Any] = [struct("a", 1, "b", 2), Cell([1, 2]), dl.table([1], [2])]
+    for tree in inputs:
+        rest = iter(made)
+        found = list(leaves(tree_map(lambda _, rest=rest: next(rest), tree)))
+        assert all(a is b for a, b in zip(found, made, strict=True))
+
+
+CHANGED: dict[str, Callable[[Any], Any]] = {
+    "setfield": lambda s: setfield(s, "x", 1),
+    "rmfield": lambda s: rmfield(s, "n"),
+    "orderfields": orderfields,
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_functions_that_change_structs_share_no_array_with_theirs(name: str) -> None:
+    s = struct("n", 1, "W", dl.ones(1, 2), "gru", struct("R", dl.ones(1, 2)))
+    r = CHANGED[name](s)
+    r.W.m[1] = 5
+    r.gru.R.m[1] = 6
+    assert np.asarray(s.W).tolist() == np.asarray(s.gru.R).tolist() == [[1, 1]]
+    r = Struct.copy(s)
+    r.W.m[2] = 5
+    assert np.asarray(s.W).tolist() == [[1, 1]]
