@@ -43,7 +43,10 @@ def fresh(x: Any) -> Any:
 
 def holds_arrays(items: Iterable[object]) -> bool:
     """True if there is a DLArray among the items."""
-    return any(hasattr(kind, "_dlgru_handle") for kind in set(map(type, items)))
+    for kind in set(map(type, items)):
+        if hasattr(kind, "_dlgru_handle"):
+            return True
+    return False
 
 
 def _column_major(raw: RawArray) -> Any:

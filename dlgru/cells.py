@@ -84,10 +84,7 @@ class Cell(list[Any]):
 
     def _like(self, items: Iterable[Any]) -> Cell:
         """A cell of this kind and size with other elements."""
-        made = type(self)()
-        list.extend(made, items)
-        made._shape = self._shape
-        return made
+        return _holding(type(self), items, self._shape)
 
     # -- Python's brackets ---------------------------------------------------------
 
@@ -156,6 +153,14 @@ class Cell(list[Any]):
 
     def __repr__(self) -> str:
         return cell_text(self)
+
+
+def _holding(kind: type[Cell], items: Iterable[Any], shape: Shape | None) -> Cell:
+    """A cell of these items as they are: they are new, or leaves that were mapped over."""
+    made = kind.__new__(kind)
+    list.__init__(made, items)
+    made._shape = shape
+    return made
 
 
 class Braces:
@@ -307,7 +312,7 @@ def cell(*sizes: Any) -> Cell:
     elif not sizes:
         sizes = (0, 0)
     shape = tuple([_whole(n) for n in sizes])
-    return Cell(_empties(shape, "cell"), shape)
+    return _holding(Cell, _empties(shape, "cell"), shape)
 
 
 def _empties(shape: Shape, function: str, present: int = 0) -> list[Any]:
