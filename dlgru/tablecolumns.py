@@ -15,7 +15,7 @@ import numpy as np
 from dlgru.arrayhook import fresh, make_array, raw_of
 from dlgru.backend import to_host
 from dlgru.cells import Cell
-from dlgru.errors import DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.subscript import Entry
 
 
@@ -99,3 +99,25 @@ def rows_of(column: Any, rows: Entry) -> Any:
         places = np.arange(len(column))[rows].tolist()
         return type(column)([list.__getitem__(column, i) for i in places], (len(places), 1))
     return column[rows, ...]
+
+
+def with_rows(column: Any, at: Any, given: Any, name: str) -> Any:
+    """Return another column of this kind with the rows `at` (an index array) replaced."""
+    kinds = [Strings if isinstance(c, Strings) else isinstance(c, Cell) for c in (column, given)]
+    if kinds[0] != kinds[1]:
+        words = {Strings: "text", True: "a cell", False: "an array"}
+        raise DlgruTypeError(
+            identifier="dlgru:table:column",
+            function="T.m[...] = value",
+            argument=f'column "{name}" of the value',
+            came=words[kinds[1]],
+            expected=f"{words[kinds[0]]}, as in the table",
+        )
+    if isinstance(column, Cell):
+        out = column.copy()
+        for row, value in zip(at.tolist(), given, strict=True):
+            out[row] = value
+        return out
+    new = column.copy() if isinstance(column, np.ndarray) else fresh(column)
+    new[at, ...] = given
+    return new

@@ -18,11 +18,11 @@ from dlgru.arrayhook import fresh
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell
 from dlgru.display import table_text
-from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing, size_text
 from dlgru.indexing import delete, read
 from dlgru.sameness import same
 from dlgru.subscript import COLON, Entry
-from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of
+from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of, with_rows
 from dlgru.tree import register
 
 
@@ -99,15 +99,8 @@ class Table:
 
     def __setitem__(self, name: Any, column: Any) -> None:
         if not isinstance(name, str):
-            raise DlgruTypeError(
-                "A table is assigned to by columns",
-                identifier="dlgru:table:assign",
-                function="T[...] = value",
-                argument="the subscript",
-                came=f"of class {type(name).__name__}",
-                expected="the name of a column",
-                fix="to set single rows assign to the column: T.Loss.m[rows] = values",
-            )
+            _write(self, name, column, matlab=False)
+            return
         column = as_column(column)
         height = length(column)
         if any(other != name for other in self._columns) and height != _height(self):
@@ -165,6 +158,9 @@ class Parentheses:
 
     def __getitem__(self, key: Any) -> Table:
         return _selected(self._table, key, matlab=True)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _write(self._table, key, value, matlab=True)
 
     def __delitem__(self, key: Any) -> None:
         _delete(self._table, key, matlab=True)
@@ -258,6 +254,37 @@ def _taken(t: Table, rows: Entry, columns: Entry) -> Table:
     names = np.arange(len(t._columns))[columns].tolist()
     items = _items(t)
     return _rebuilt({items[i][0]: rows_of(items[i][1], rows) for i in names})
+
+
+def _write(t: Table, key: Any, value: Any, matlab: bool) -> None:
+    """Assign rows and columns from another table, as in MATLAB's ``T(rows, :) = other``."""
+    if not isinstance(value, Table):
+        raise DlgruTypeError(
+            "Rows of a table are assigned from a table, columns by their name",
+            identifier="dlgru:table:assign",
+            function="T.m[...] = value" if matlab else "T[...] = value",
+            argument="value",
+            came=f"of class {type(value).__name__}",
+            expected="a table",
+            fix="to set single rows assign to the column: T.Loss.m[rows] = values",
+        )
+    subscripts = _subscripts(t, key, matlab)
+    rows, columns = read(subscripts, (_height(t), len(t._columns)), matlab).entries
+    at = np.arange(_height(t))[rows]
+    names = [list(t._columns)[k] for k in np.arange(len(t._columns))[columns]]
+    size = (_height(value), len(value._columns))
+    if size != (at.size, len(names)):
+        raise DlgruValueError(
+            "Both sides of the assignment have one size",
+            identifier="dlgru:table:size",
+            function="T.m[...] = value" if matlab else "T[...] = value",
+            argument="value",
+            came=f"a {size_text(size)} table",
+            expected=f"a {at.size}×{len(names)} table",
+        )
+    given = zip(names, value._columns.values(), strict=True)
+    changed = {name: with_rows(t._columns[name], at, column, name) for name, column in given}
+    t._columns.update(changed)
 
 
 def _delete(t: Table, key: Any, matlab: bool) -> None:

@@ -755,12 +755,53 @@ def test_columns_are_assigned_and_deleted() -> None:
     assert t.Properties.VariableNames == ("Layer", "Value")
     with pytest.raises(DlgruValueError, match=r'column "More" is 2 rows high, expected 3 rows'):
         t.More = [1, 2]
-    with pytest.raises(DlgruTypeError, match=r"assigned to by columns.*T\.Loss\.m\[rows\]"):
+    with pytest.raises(DlgruTypeError, match=r"columns by their name.*T\.Loss\.m\[rows\]"):
         t[0] = 5
     # The only column may change its height.
     one = table([1, 2], VariableNames="n")
     one.n = [1, 2, 3]
     assert one.height == 3
+
+
+def test_rows_are_assigned_from_a_table() -> None:
+    # Weight decay in MATLAB: gradients(idx, :) = dlupdate(f, gradients(idx, :), net(idx, :)).
+    net = learnables()
+    gradients = tree_map(lambda x: 0 * x + 1, net)
+    at = net.Parameter == "Weights"
+    decayed = dl.dlupdate(lambda g, w: g + 10 * w, gradients.m[at, :], net.m[at, :])
+    gradients.m[at, :] = decayed
+    expected = [np.full((3, 2), 11), np.ones((1, 2)), np.ones((1, 3))]
+    for found, value in zip(gradients.Value, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(found), value)
+    assert np.array_equal(dl.extractdata(net.Value[0]), np.ones((3, 2)))  # stays as it was
+    decayed.Value[0][0, 0] = 99
+    assert float(gradients.Value[0][0, 0]) == 11
+
+
+def test_assigned_rows_keep_the_kind_of_each_column() -> None:
+    t = table([1, 2, 3], ["a", "b", "c"], np.array([4, 5, 6]), [[1], "x", None])
+    u = Table.copy(t)
+    u.m[2:3, :] = table([20, 30], ["B", "C"], np.array([50, 60]), [dl.ones(1), 7])
+    assert dl.extractdata(u.Var1).ravel().tolist() == [1, 20, 30]
+    assert type(u.Var2) is Strings and list(u.Var2) == ["a", "B", "C"]
+    assert u.Var3.dtype == np.array([4]).dtype and u.Var3.ravel().tolist() == [4, 50, 60]
+    assert u.Var4[0] == [1] and float(u.Var4[1]) == 1 and u.Var4[2] == 7
+    assert dl.extractdata(t.Var1).ravel().tolist() == [1, 2, 3] and list(t.Var2) == ["a", "b", "c"]
+    u[0, ["Var1"]] = table([-1])
+    assert dl.extractdata(u.Var1).ravel().tolist() == [-1, 20, 30]
+
+
+def test_rows_that_do_not_fit_are_refused_and_nothing_changes() -> None:
+    t = table([1, 2, 3], ["a", "b", "c"])
+    with pytest.raises(DlgruTypeError, match=r"value is of class int.*T\.Loss\.m\[rows\]"):
+        t.m[1, :] = 5
+    with pytest.raises(DlgruValueError, match="a 1×2 table, expected a 2×2 table"):
+        t.m[1:2, :] = table([1], ["a"])
+    with pytest.raises(DlgruTypeError, match='column "Var2" of the value is an array'):
+        t.m[1, :] = table([9], [9])
+    with pytest.raises(DlgruIndexError):
+        t.m[4, :] = table([9], ["d"])
+    assert t == table([1, 2, 3], ["a", "b", "c"])
 
 
 def test_rows_and_columns_are_deleted_by_subscript() -> None:
