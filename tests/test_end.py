@@ -65,6 +65,29 @@ def test_in_ranges_and_second_subscripts() -> None:
     np.testing.assert_array_equal(np.asarray(M.m[end, 1 : dl.floor(end / 2)]), [[8.0, 9.0]])
 
 
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        (dl.colon(5, end), [5, 6, 7]),
+        (dl.colon(end, -2, 3), [7, 5, 3]),
+        (dl.colon(1, dl.floor(end / 2), end), [1, 4, 7]),
+        (dl.horzcat(1, end), [1, 7]),
+        (dl.horzcat(dl.dlarray([2, 3]), end - 1), [2, 3, 6]),
+        (dl.horzcat(dl.colon(1, 2), dl.colon(end - 1, end)), [1, 2, 6, 7]),
+        (dl.vertcat(end, 1), [7, 1]),
+    ],
+    ids=str,
+)
+def test_rows_of_indices_wait(expression: Any, values: list[float]) -> None:
+    assert isinstance(expression, End)
+    assert np.asarray(X.m[expression]).ravel().tolist() == values
+
+
+def test_what_is_no_row_of_indices_does_not_wait() -> None:
+    with pytest.raises(DlgruTypeError, match="array 1 is str"):
+        dl.horzcat("a", 1)
+
+
 def test_arithmetic_with_several_subscripts_at_once() -> None:
     np.testing.assert_array_equal(np.asarray(X.m[dl.dlarray([-1, 0]) + end]), [[6.0, 7.0]])
 

@@ -20,6 +20,7 @@ from dlgru.backend import as_colmajor, colmajor, seal, xp_of
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.convert import to_raw, to_value
 from dlgru.devicelibrary import device_library
+from dlgru.endmark import End
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
 from dlgru.ops.sizes import real_number, whole, whole_size
 from dlgru.places import memory_of
@@ -221,6 +222,9 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     <BLANKLINE>
          1     3     5     7
     """
+    if isinstance(first, End) or isinstance(step, End) or isinstance(last, End):
+        waiting: Any = End.of(colon, *[x for x in (first, step, last) if x is not None])
+        return waiting  # type: ignore[no-any-return]
     a = real_number(first, "colon", "first")
     d = 1.0 if last is None else real_number(step, "colon", "step")
     b = real_number(step if last is None else last, "colon", "last")

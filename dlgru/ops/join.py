@@ -14,6 +14,7 @@ from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
 from dlgru.calls import any_spelling
 from dlgru.convert import is_number, labels_of, to_value
+from dlgru.endmark import End
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe
 from dlgru.op import primitive
@@ -234,7 +235,8 @@ def horzcat(*arrays: Any) -> DLArray:
     >>> dl.horzcat(dl.dlarray([1, 2]), 3).shape
     (1, 3)
     """
-    return _joined("horzcat", 2, arrays)
+    joined: DLArray = _joined_or_waiting(horzcat, 2, arrays)
+    return joined
 
 
 @any_spelling
@@ -247,7 +249,17 @@ def vertcat(*arrays: Any) -> DLArray:
     >>> dl.vertcat(dl.dlarray([1, 2]), [3, 4]).shape
     (2, 2)
     """
-    return _joined("vertcat", 1, arrays)
+    joined: DLArray = _joined_or_waiting(vertcat, 1, arrays)
+    return joined
+
+
+def _joined_or_waiting(function: Any, dim: int, arrays: tuple[Any, ...]) -> Any:
+    try:
+        return _joined(function.__name__, dim, arrays)
+    except DlgruTypeError:
+        if [a for a in arrays if isinstance(a, End)]:
+            return End.of(function, *arrays)  # an index such as horzcat(1, end)
+        raise
 
 
 def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> DLArray:
