@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.calls import any_spelling, known_keywords
-from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning
+from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning, a_kind
 from dlgru.fused import seeds_of
 from dlgru.labels import describe
 from dlgru.mfunction import call_with_nargout, own
@@ -26,7 +26,7 @@ from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
 from dlgru.places import memory_of
 from dlgru.tape import Tape, next_id, pull_back
-from dlgru.tree import leaves, tree_map
+from dlgru.tree import leaves, path_of, tree_map, way_to
 
 _open = threading.local()
 
@@ -78,7 +78,7 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
             identifier="dlgru:dlfeval:function",
             function="dlfeval",
             argument="fun",
-            came=f"a {type(fun).__name__}",
+            came=a_kind(fun),
             expected="a function",
         )
     tapes = _tapes()
@@ -190,7 +190,7 @@ def dlgradient(
     wanted: dict[int, Value] = {}
     for k, tree in enumerate(x):
         for leaf in (tree,) if type(tree) is DLArray else leaves(tree):
-            value = _variable(leaf, k, tape, AllowComplex)
+            value = _variable(leaf, tree, k, tape, AllowComplex)
             if value is not None:
                 wanted[value.id] = value
     with memory_of("dlgradient"):
@@ -303,7 +303,7 @@ def _check_scalar(y: Any) -> Tape:
     came = fix = ""
     reason = "not a traced dlarray"
     if type(y) is not DLArray:
-        came = f"a {type(y).__name__}"
+        came = a_kind(y)
         fix = "compute y from an argument of the function that dlfeval evaluates"
     else:
         value = y.value
@@ -336,12 +336,12 @@ def _check_scalar(y: Any) -> Tape:
     return tape
 
 
-def _variable(leaf: Any, k: int, tape: Tape, allow_complex: bool) -> Value | None:
+def _variable(leaf: Any, tree: Any, k: int, tape: Tape, allow_complex: bool) -> Value | None:
     """The Value of a leaf of the k-th tree; None for text and for None, which have no gradient."""
     if type(leaf) is not DLArray:
         if isinstance(leaf, str | bytes) or leaf is None:
             return None
-        came = f"a {type(leaf).__name__}"
+        came = a_kind(leaf)
         fix = "pass it to dlfeval as a dlarray, so that it is traced"
     elif (value := leaf._value or leaf._settle()).tape is not tape or not value.id:
         came = "traced by another dlfeval" if value.traced else "untraced"
@@ -353,7 +353,7 @@ def _variable(leaf: Any, k: int, tape: Tape, allow_complex: bool) -> Value | Non
     raise DlgruTypeError(
         identifier="dlgru:dlgradient:variable",
         function="dlgradient",
-        argument=f"x{k + 1}",
+        argument=f"x{k + 1}{path_of(way_to(leaf, tree) or ())}",
         came=came,
         expected="a traced dlarray",
         fix=fix,

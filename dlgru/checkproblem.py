@@ -16,7 +16,7 @@ import numpy as np
 from dlgru import backend
 from dlgru.array import DLArray
 from dlgru.autodiff import dlfeval, dlgradient
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.ops.classes import real
 from dlgru.ops.format import dlarray, extractdata, stripdims
 from dlgru.ops.reduction import sum
@@ -56,7 +56,7 @@ class Problem:
                 identifier="dlgru:checkgrad:function",
                 function="checkgrad",
                 argument="fun",
-                came=f"a {type(fun).__name__}",
+                came=a_kind(fun),
                 expected="a function",
             )
         self.fun, self.args, self.random = fun, args, random

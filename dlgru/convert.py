@@ -16,7 +16,7 @@ from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
 from dlgru.calls import NeedsParentheses
 from dlgru.devicelibrary import device_library
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, number_words
 from dlgru.structs import MissingField, raise_missing
 
 BAD_CLASS = (
@@ -43,7 +43,7 @@ def as_double(x: Any, function: str, argument: str) -> Any:
             identifier="dlgru:number:range",
             function=function,
             argument=argument,
-            came=number_words(x) if isinstance(x, int) else f"a {type(x).__name__} beyond it",
+            came=number_words(x) if isinstance(x, int) else f"{a_kind(x)} beyond it",
             expected="a number in the range of double, up to 1.8e308",
         ) from None
 
@@ -93,7 +93,7 @@ def _from_list(x: Any, function: str, argument: str) -> RawArray:
             not is_number(item) and not isinstance(item, np.generic)
         ):
             _check_given(item, function, argument)
-            kind = "an array" if hasattr(item, "shape") else f"a {type(item).__name__}"
+            kind = "an array" if hasattr(item, "shape") else a_kind(item)
             raise DlgruTypeError(
                 "A list stands for a row or matrix of numbers",
                 identifier="dlgru:list:contents",
@@ -139,7 +139,7 @@ def _from_dlpack(x: Any, function: str, argument: str) -> RawArray:
             identifier="dlgru:dlarray:dlpack",
             function=function,
             argument=argument,
-            came=f"a {type(x).__name__} that is not handed over ({problem})",
+            came=f"{a_kind(x)} that is not handed over ({problem})",
             expected=listing(["double", "single", "logical"]),
         ) from problem
 

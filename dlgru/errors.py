@@ -111,6 +111,12 @@ def number_words(x: object) -> str:
     return repr(x) if isinstance(x, str) else str(x)
 
 
+def a_kind(x: object) -> str:
+    """Name the class of a value with its article: ``an int``, ``a dict``."""
+    name = type(x).__name__
+    return f"an {name}" if name[0] in "aeioAEIO" or name.startswith("nd") else f"a {name}"
+
+
 def listing(words: Iterable[object], joiner: str = "or") -> str:
     """Join words for a sentence: ``"a", "b" or "c"``."""
     quoted = [f'"{w}"' if isinstance(w, str) else str(w) for w in words]

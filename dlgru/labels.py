@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from dlgru.errors import DlgruValueError, size_text
+from dlgru.errors import DlgruValueError, a_kind, size_text
 
 ORDER = "SCBTU"
 _RANK = {label: place for place, label in enumerate(ORDER)}
@@ -20,7 +20,7 @@ _WORDS = "spatial S, channel C, batch B, time T, unspecified U"
 def check_format(fmt: object, function: str, argument: str = "fmt") -> str:
     """Return `fmt` if it is a legal format, else raise with the reason."""
     if not isinstance(fmt, str) or not fmt or any(d not in _RANK for d in fmt):
-        came = f'"{fmt}"' if isinstance(fmt, str) else f"a {type(fmt).__name__}"
+        came = f'"{fmt}"' if isinstance(fmt, str) else a_kind(fmt)
         upper = isinstance(fmt, str) and fmt and all(d in _RANK for d in fmt.upper())
         raise DlgruValueError(
             "Data format must be a character vector or string scalar containing the characters "

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing, number_words
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, number_words
 
 
 class OneOf:
@@ -38,7 +38,7 @@ class OneOf:
             identifier=f"dlgru:{function}:option",
             function=function,
             argument=option,
-            came=f'"{given}"' if isinstance(given, str) else f"a {type(given).__name__}",
+            came=f'"{given}"' if isinstance(given, str) else a_kind(given),
             expected=listing(self.words),
             fix=_nearest(given, self.words),
         )
@@ -216,7 +216,7 @@ class Binder:
                     identifier=f"dlgru:{self.name}:pairs",
                     function=self.name,
                     argument=f"argument {at + 1} of the name-value list",
-                    came=f"a {type(key).__name__}",
+                    came=a_kind(key),
                     expected=f"an option name: {listing(self.options)}",
                 )
             name = self._option(key)

@@ -16,7 +16,7 @@ from dlgru.backend import seal, to_host
 from dlgru.calls import any_spelling
 from dlgru.cells import Cell
 from dlgru.convert import labels_of, to_value, two_d
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.labels import describe
 from dlgru.ops.sizes import axes_of, dimension
 from dlgru.tablecolumns import Strings
@@ -304,7 +304,7 @@ def _label(x: Any, function: str, argument: str) -> Any:
         x = float(x) if type(x) is DLArray and x.value.data.size == 1 else x
     if isinstance(x, int | float):
         return None if x != x else float(x)
-    raise _no_label(f"a {type(x).__name__}", function, argument)
+    raise _no_label(a_kind(x), function, argument)
 
 
 def _no_label(came: str, function: str, argument: str) -> DlgruTypeError:

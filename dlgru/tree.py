@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from dlgru.errors import DlgruTypeError
+from dlgru.errors import DlgruTypeError, a_kind
 
 Opener = Callable[[Any], "tuple[list[Any], list[Any]]"]
 Builder = Callable[[Any, "list[Any]"], Any]
 
 Rules = tuple[Opener, Builder]
 Path = tuple[Any, ...]
+"""The names (str) and places (int) that lead to a leaf."""
 
 _register: dict[type, Rules] = {}
 _found: dict[type, Rules | None] = {}
@@ -94,8 +95,26 @@ def _matching(other: Any, names: list[Any], path: Path, tree: Any) -> list[Any]:
         function="tree",
         argument=f"the container at {'.'.join(map(str, path))}" if path else "the container",
         came=came,
-        expected=f"a {type(tree).__name__} with {names}",
+        expected=f"{a_kind(tree)} with {names}",
     )
+
+
+def path_of(steps: Path) -> str:
+    """Put the way to a leaf as one writes it: ``.gru.weights``, ``[3]``."""
+    return "".join([f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps])
+
+
+def way_to(leaf: Any, tree: Any, before: Path = ()) -> Path | None:
+    """The names and places that lead to a leaf; None if it is not in the tree."""
+    if tree is leaf:
+        return before
+    rules = rules_of(tree)
+    if rules is not None:
+        for name, item in zip(*rules[0](tree), strict=True):
+            found = way_to(leaf, item, (*before, name))
+            if found is not None:
+                return found
+    return None
 
 
 def leaves(tree: Any) -> Iterator[Any]:

@@ -394,7 +394,7 @@ def traced_errors() -> dict[str, tuple[Callable[[Any], Any], type, str, str, str
             TypeError,
             value,
             "y",
-            "a ndarray",
+            "an ndarray",
         ),
         "a loss that is a comparison": (
             lambda x: dl.dlgradient(total(x) > 0, x),
@@ -422,13 +422,27 @@ def traced_errors() -> dict[str, tuple[Callable[[Any], Any], type, str, str, str
             TypeError,
             variable,
             "x1",
-            "a ndarray",
+            "an ndarray",
         ),
         "a constant in a container": (
             lambda x: dl.dlgradient(total(x), {"a": x, "b": dl.dlarray(1.0)}),
             TypeError,
             variable,
-            "x1",
+            "x1.b",
+            "untraced",
+        ),
+        "an ndarray in a field of a cell": (
+            lambda x: dl.dlgradient(total(x), x, [{"a": x}, {"a": x, "b": [x, np.ones(2)]}]),
+            TypeError,
+            variable,
+            "x2[1].b[1]",
+            "an ndarray",
+        ),
+        "a constant as an element": (
+            lambda x: dl.dlgradient(total(x), dl.Cell([x, dl.dlarray(1.0)])),
+            TypeError,
+            variable,
+            "x1[1]",
             "untraced",
         ),
         "an unknown option": (

@@ -11,7 +11,7 @@ from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import CLASS_NAMES, as_colmajor, xp_of
 from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.op import keep, primitive
 from dlgru.ops.pairs import counted
 
@@ -150,7 +150,7 @@ def cast(X: Any, newclass: Any, like: Any = None) -> DLArray:
             identifier="dlgru:cast:class",
             function="cast",
             argument="newclass",
-            came=repr(newclass) if isinstance(newclass, str) else f"a {type(newclass).__name__}",
+            came=repr(newclass) if isinstance(newclass, str) else a_kind(newclass),
             expected=listing(_BY_NAME) + ", or 'like' and an array",
         )
     convert = {"single": single, "double": double, "logical": logical}[newclass]
@@ -186,7 +186,7 @@ def isUnderlyingType(X: Any, typename: str) -> bool:
             identifier="dlgru:isUnderlyingType:class",
             function="isUnderlyingType",
             argument="typename",
-            came=f"a {type(typename).__name__}",
+            came=a_kind(typename),
             expected=listing(_BY_NAME),
         )
     return underlyingType(X) == typename

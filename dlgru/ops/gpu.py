@@ -16,7 +16,7 @@ from dlgru.backend import xp_of
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.devicelibrary import device_library, device_ready, version_text
-from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind
 from dlgru.fields import struct
 from dlgru.mfunction import first_outputs
 from dlgru.op import primitive
@@ -146,7 +146,7 @@ def _array(x: Any, function: str) -> Value:
             identifier=problem.identifier,
             function=function,
             argument="X",
-            came=f"a {type(x).__name__} of arrays",
+            came=f"{a_kind(x)} of arrays",
             expected="an array",
             fix=f"write dlupdate({function}, X)",
         ) from None

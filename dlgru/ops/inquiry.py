@@ -220,5 +220,5 @@ def _numbers(x: Any) -> np.ndarray[Any, Any] | None:
 
 def _is_numeric(x: Any) -> bool:
     if isinstance(x, list | tuple):
-        return all(map(_is_numeric, x))
+        return not isinstance(x, Cell) and all(map(_is_numeric, x))
     return isinstance(x, Number | np.bool_ | range)

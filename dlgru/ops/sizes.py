@@ -6,7 +6,7 @@ from typing import Any
 
 from dlgru import backend
 from dlgru.calls import NeedsParentheses
-from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, number_words, size_text
 from dlgru.labels import ORDER, positions
 
 
@@ -55,7 +55,7 @@ def _came(x: Any) -> str:
         return number_words(x)
     if getattr(x, "shape", ()) != ():
         return f"a {size_text(x.shape)} array"
-    return f"a {type(x).__name__}"
+    return a_kind(x)
 
 
 def listed(x: Any, function: str, argument: str) -> list[Any]:

@@ -12,7 +12,7 @@ from dlgru.backend import result_dtype, seal, xp_of
 from dlgru.calls import any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.convert import to_raw
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing, size_text
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, size_text
 from dlgru.namevalue import Flag, OneOf
 from dlgru.ops.classes import astype
 from dlgru.ops.join import cat, split, stack
@@ -123,7 +123,7 @@ def _sequences(X: Any, axis: int) -> list[Value]:
             argument="X",
             came="an array" if hasattr(X, "shape") and type(X) is not Cell else
             "an empty cell" if isinstance(X, list | tuple) and not X else
-            "a list of numbers" if isinstance(X, list | tuple) else f"a {type(X).__name__}",
+            "a list of numbers" if isinstance(X, list | tuple) else a_kind(X),
             expected="a cell (a list) of arrays, one for each sequence",
             fix="write [X] for a single sequence" if hasattr(X, "shape") else "",
         )  # fmt: skip
@@ -172,7 +172,7 @@ def _fill(given: Any) -> float:
             identifier="dlgru:padsequences:option",
             function="padsequences",
             argument="PaddingValue",
-            came=f'"{given}"' if isinstance(given, str) else f"a {type(given).__name__}",
+            came=f'"{given}"' if isinstance(given, str) else a_kind(given),
             expected="a number",
         ) from None
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from dlgru.array import DLArray, wrap
 from dlgru.calls import known_keywords
 from dlgru.convert import to_value
-from dlgru.errors import DlgruTypeError, DlgruValueError, listing
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.mfunction import call_with_nargout
 from dlgru.tables import Table
-from dlgru.tree import rules_of, tree_map
+from dlgru.tree import Path, path_of, rules_of, tree_map
 
 
 class Argument(NamedTuple):
@@ -32,7 +32,7 @@ class Argument(NamedTuple):
 class Row(NamedTuple):
     """A leaf of the first container, and what stands in its place in the others."""
 
-    steps: Steps
+    steps: Path
     leaf: Any
     others: list[Any]
 
@@ -40,15 +40,6 @@ class Row(NamedTuple):
     def path(self) -> str:
         """Where the leaf stands, for messages: ``.gru.weights``, ``[3]``."""
         return path_of(self.steps)
-
-
-Steps = tuple[Any, ...]
-"""The names (str) and places (int) that lead to a leaf."""
-
-
-def path_of(steps: Steps) -> str:
-    """Put the way to a leaf as one writes it."""
-    return "".join([f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps])
 
 
 def rows(function: str, first: Argument, others: Sequence[Argument]) -> list[Row]:
@@ -82,7 +73,7 @@ def _lay(
     tree: Any,
     others: list[Any],
     arguments: Sequence[Argument],
-    steps: Steps,
+    steps: Path,
 ) -> None:
     rules = rules_of(tree)
     if rules is None:
@@ -103,7 +94,7 @@ def _lay(
 
 
 def _column(
-    function: str, other: Any, argument: Argument, tree: Any, names: list[Any], steps: Steps
+    function: str, other: Any, argument: Argument, tree: Any, names: list[Any], steps: Path
 ) -> list[Any]:
     """The items of another container in the order of `names`."""
     if argument.optional and names and missing(other):
@@ -121,7 +112,7 @@ def _column(
     raise _misfit(function, argument, steps, tree, other)
 
 
-def _check_rows(function: str, argument: Argument, tree: Table, other: Table, steps: Steps) -> None:
+def _check_rows(function: str, argument: Argument, tree: Table, other: Table, steps: Path) -> None:
     for name in ("Layer", "Parameter"):
         if name in tree._columns and name in other._columns:
             wanted, came = list(tree._columns[name]), list(other._columns[name])
@@ -137,7 +128,7 @@ def _check_rows(function: str, argument: Argument, tree: Table, other: Table, st
 
 
 def _misfit(
-    function: str, argument: Argument, steps: Steps, tree: Any, other: Any
+    function: str, argument: Argument, steps: Path, tree: Any, other: Any
 ) -> DlgruTypeError:
     return DlgruTypeError(
         "Containers that go together must have the same fields",
@@ -154,7 +145,7 @@ def _kind(x: Any) -> str:
     if missing(x) and not isinstance(x, dict):
         return "[]"
     if rules is None:
-        return "an array" if hasattr(x, "shape") else f"a {type(x).__name__}"
+        return "an array" if hasattr(x, "shape") else a_kind(x)
     names, _ = rules[0](x)
     if isinstance(x, list | tuple):
         return f"a cell of {len(names)}"
@@ -210,7 +201,7 @@ def dlupdate(fun: Callable[..., Any], params: Any, *args: Any, nargout: int | No
             identifier="dlgru:dlupdate:function",
             function="dlupdate",
             argument="fun",
-            came=f"a {type(fun).__name__}",
+            came=a_kind(fun),
             expected="a function",
         )
     others = [Argument(f"A{k}", tree) for k, tree in enumerate(args, 1)]

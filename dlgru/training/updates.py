@@ -19,7 +19,7 @@ from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
-from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind
 from dlgru.labels import describe
 from dlgru.namevalue import Interval
 from dlgru.ops.classes import astype
@@ -269,7 +269,7 @@ def _updated(
 
 def _parameter(function: str, row: Row) -> Value:
     leaf = row.leaf
-    came = f"a {type(leaf).__name__}"
+    came = a_kind(leaf)
     if isinstance(leaf, DLArray) or (hasattr(leaf, "dtype") and hasattr(leaf, "shape")):
         p = to_value(leaf, function, f"params{row.path}")
         if p.dtype != backend.logical:

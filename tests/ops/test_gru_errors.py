@@ -112,7 +112,7 @@ FORMATS = [
         ("CXT", "dlgru:format:label", "DataFormat", '"CXT"', "spatial S, channel C"),
         ("cbt", "dlgru:format:label", "DataFormat", '"cbt"', "labels out of"),
         ("CBTT", "dlgru:format:repeated", "DataFormat", '"CBTT"', "at most one C, one B and one T"),
-        (3, "dlgru:format:label", "DataFormat", "a int", "labels out of"),
+        (3, "dlgru:format:label", "DataFormat", "an int", "labels out of"),
         ("CB", "dlgru:dlarray:labels", "fmt", '"CB" for a 2×3×4 array', "at least 3 labels"),
     ]
 ]
@@ -153,7 +153,7 @@ LISTS = [
 
 OPTIONS = [
     value("ResetGateMode", "option", {"ResetGateMode": "sideways"}, '"sideways"', '"after-mult'),
-    value("ResetGateMode", "option", {"ResetGateMode": 1}, "a int", '"before-multiplication"'),
+    value("ResetGateMode", "option", {"ResetGateMode": 1}, "an int", '"before-multiplication"'),
     value("ResetGateMode", "option", {"ResetGateMode": dl.tanh}, "a function", '"after-mult'),
     value("StateActivationFunction", "option", {"StateActivationFunction": "elu"}, '"elu"', "relu"),
     value("StateActivationFunction", "option", {"StateActivationFunction": None}, "None", "tanh"),
@@ -282,7 +282,7 @@ def test_a_wrong_argument_is_the_same_error_under_a_trace(wrong: Wrong) -> None:
     [
         (("Direction",), "dlgru:gru:pairs", "Direction", "a name without a value"),
         (("Direction", "forward", "ResetGateMode"), "dlgru:gru:pairs", "ResetGateMode", "a name"),
-        (("Direction", "forward", 3, 4), "dlgru:gru:pairs", "argument 3 of the name", "a int"),
+        (("Direction", "forward", 3, 4), "dlgru:gru:pairs", "argument 3 of the name", "an int"),
         (("Direktion", "forward"), "dlgru:gru:unknownOption", "the option", '"Direktion"'),
         (("Direction", "forward", "direction", "forward"), "dlgru:gru:repeated", "Direc", "twice"),
         (("CBT",), "dlgru:gru:unknownOption", "the option", '"CBT"'),
