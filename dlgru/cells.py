@@ -26,7 +26,7 @@ import numpy as np
 
 from dlgru.arrayhook import fresh, holds_arrays, raw_of, scalar_of
 from dlgru.calls import NeedsParentheses, any_spelling
-from dlgru.display import value_text
+from dlgru.display import in_braces, value_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
 from dlgru.sameness import same
@@ -361,7 +361,7 @@ def iscell(x: object) -> bool:
 
 def _is_numeric(x: Any) -> bool:
     if isinstance(x, list):
-        return all(map(_is_numeric, x))
+        return not isinstance(x, Cell) and all(map(_is_numeric, x))
     return isinstance(x, int | float | complex)
 
 
@@ -395,6 +395,4 @@ def _braced(x: Any) -> str:
     if isinstance(x, list) and not x:
         return "{0×0 double}"
     text = value_text(x)
-    if "×" in text and text[0] == "[":
-        return f"{{{text[1:-1]}}}"
-    return f"{{{text}}}" if text[0] in '[{"@' else f"{{[{text}]}}"
+    return in_braces(text if text[0] in '[{"@' else f"[{text}]")

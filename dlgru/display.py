@@ -112,10 +112,14 @@ def value_text(value: object, class_name: ClassName | None = None) -> str:
         return f'"{value}"'
     if isinstance(value, Mapping):  # before `summary`, which may be the name of a field
         return "[1×1 struct]"
-    summary = getattr(value, "summary", None)
-    if callable(summary) and not isinstance(value, type):
-        return f"[{summary()}]"
+    # Asked of the class: a column of a table may have any name.
+    summary = getattr(type(value), "summary", None) or getattr(type(value), "_summary", None)
+    if callable(summary):
+        return f"[{summary(value)}]"
     if isinstance(value, list | tuple):
+        shape = getattr(value, "shape", (1, len(value)))
+        if value and shape != (1, len(value)):
+            return f"{{{size_text(shape)} cell}}"
         return _list_text(value, class_name)
     if isinstance(value, np.ndarray | numbers.Number | np.bool_):
         return _numbers_text(np.asarray(value))
@@ -233,8 +237,18 @@ def _cell_texts(
     if all(isinstance(v, str) for v in present):
         return ["" if v is None else f'"{v}"' if quoted else str(v) for v in values], False
     texts = ["" if v is None else value_text(v, class_name) for v in values]
-    # A column of anything is a cell column; it shows the summaries of arrays without brackets.
-    return [t and f"{{{t[1:-1] if '×' in t and t[0] == '[' else t}}}" for t in texts], False
+    # A column of anything is a cell column.
+    return [t and in_braces(t) for t in texts], False
+
+
+def in_braces(text: str) -> str:
+    """Return an element of a cell in its braces, in which a summary loses brackets of its own.
+
+    >>> in_braces("[2×3 double]"), in_braces("{1×2 cell}"), in_braces("[1 2]")
+    ('{2×3 double}', '{1×2 cell}', '{[1 2]}')
+    """
+    summary = "×" in text and text[0] in "[{" and text.endswith(("]", " cell}"))
+    return f"{{{text[1:-1] if summary else text}}}"
 
 
 def _short_number(value: Any) -> str:

@@ -144,6 +144,9 @@ class Table:
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return (_rebuilt, (self._columns,))
 
+    def _summary(self) -> str:
+        return f"{_height(self)}×{len(self._columns)} table"
+
     def __repr__(self) -> str:
         return table_text({n: printed_values(c) for n, c in _items(self)}, heading=True)
 

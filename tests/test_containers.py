@@ -914,7 +914,8 @@ def test_nested_lists_of_numbers_have_the_size_of_the_matrix_they_are() -> None:
     assert dl.isempty([[]]) and not dl.isempty([[0]])
     # What dlarray would not take is a cell, and a Cell always is one.
     assert dl.size([[1, 2], [3]]) == dl.size([["a"], ["b"]]) == [1, 2]
-    assert dl.size(dl.Cell(matrix)) == [1, 3]
+    assert dl.size(dl.Cell(matrix)) == dl.size([cell(2, 2)] * 3) == [1, 3]
+    assert iscell([cell(2, 2)]) and iscell([Cell([1])])
 
 
 @pytest.mark.parametrize("function", [dl.size, dl.isempty, dl.numel, dl.sum, dl.double])
@@ -1042,3 +1043,17 @@ def test_functions_that_change_structs_share_no_array_with_theirs(name: str) -> 
     r = Struct.copy(s)
     r.W.m[2] = 5
     assert np.asarray(s.W).tolist() == [[1, 1]]
+
+
+def test_containers_in_containers_print_their_size() -> None:
+    t = dl.table([1, 2])
+    t["shape"] = [3, 4]
+    s = struct(column=[cell(3, 1)], matrix=[cell(2, 2)], table=t, row=[Cell(["a", "b"])])
+    shown = {line.partition(":")[0].strip(): line.partition(": ")[2] for line in str(s).split("\n")}
+    assert shown["column"] == "{3×1 cell}" and shown["matrix"] == "{2×2 cell}"
+    assert shown["table"] == "[2×2 table]" and shown["row"] == "{1×2 cell}"
+    elements = str(Cell([["a", "b"], t, cell(2, 2), dl.ones(2, 2), [1, 2]])).split("\n")[-1]
+    assert elements.split("    ")[1:] == [
+        *["{1×2 cell}", "{2×2 table}", "{2×2 cell}", "{2×2 dlarray}", "{[1 2]}"]
+    ]
+    assert str(dl.table([cell(2, 2), 1])).split("\n")[-2].strip() == "{2×2 cell}"
