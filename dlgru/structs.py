@@ -19,7 +19,7 @@ round.  Asking for ``p.W`` gives the handle that is stored, for ``p.W[0, 0] = 1`
 from __future__ import annotations
 
 import difflib
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from dlgru.arrayhook import fresh
 from dlgru.display import struct_text
@@ -100,6 +100,10 @@ class Struct(dict[str, Any]):
 
     def __or__(self, other: Any) -> Struct:  # type: ignore[override]
         return Struct({**self, **other})
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]
+        Struct.update(self, other)
+        return self
 
     def __eq__(self, other: object) -> bool:
         return same(self, other)

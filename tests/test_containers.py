@@ -960,6 +960,8 @@ STORED: dict[str, Callable[[Any], Any]] = {
     "struct(mapping)": lambda x: struct({"a": {"b": x}}).a.b,
     "struct(a={x, x})": lambda x: struct("a", [x, x])[1].a,
     "s.update": lambda x: (s := struct()).update(a=x) or s.a,
+    "s |= fields": lambda x: struct().__ior__({"a": x}).a,
+    "s | fields": lambda x: (struct("b", 1) | {"a": x}).a,
     "setfield": lambda x: setfield(struct(), "a", "b", x).a.b,
     "setfield beside it": lambda x: setfield(struct("g", struct("W", x)), "a", 1).g.W,
     "rmfield": lambda x: rmfield(struct("a", x, "b", 1), "b").a,
