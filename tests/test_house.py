@@ -33,10 +33,10 @@ FLOORS = {
         kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
         kernels.modes kernels.plain_sums kernels.plain_blocks
         kernels.gpu kernels.gpu.device kernels.gpu.sources kernels.gpu.tilings kernels.gpu.costs
-        kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cuda
-        kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences kernels.gpu.persistent
-        kernels.gpu.cluster kernels.gpu.group kernels.gpu.recordings kernels.gpu.graph
-        kernels.gpu.cudnnlibrary kernels.gpu.cudnn kernels.gpu.updates
+        kernels.gpu.arguments kernels.gpu.runtime kernels.gpu.driver kernels.gpu.cublas
+        kernels.gpu.cuda kernels.gpu.registry kernels.gpu.modes kernels.gpu.sequences
+        kernels.gpu.persistent kernels.gpu.cluster kernels.gpu.group kernels.gpu.recordings
+        kernels.gpu.graph kernels.gpu.cudnnlibrary kernels.gpu.cudnn kernels.gpu.updates
         kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
     "definition": "array convert places fused op",

@@ -119,11 +119,15 @@ def dotted_names() -> set[str]:
 
 
 def cublas_names() -> set[str]:
-    """Names of CuPy's cuBLAS module, which cannot be imported without cuBLAS."""
-    from dlgru.kernels.gpu.cuda import COMPUTE
+    """Names of CuPy's cuBLAS module, and those of cuBLAS that are found through it.
 
-    found = {names[1] for _, names, _ in written() if len(names) > 1 and names[0] == "cublas"}
-    return found | set(COMPUTE.values()) | {"CUBLAS_COMPUTE_64F"}
+    They are looked for in the file: the module cannot be imported without cuBLAS.
+    """
+    from dlgru.kernels.gpu.cublas import COMPUTE
+
+    owners = ("cublas", "blas")
+    found = {names[1] for _, names, _ in written() if len(names) > 1 and names[0] in owners}
+    return {name for name in found if name != "__file__"} | set(COMPUTE.values())
 
 
 # -- what CuPy accepts ---------------------------------------------------------------------

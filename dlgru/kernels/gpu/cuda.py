@@ -14,8 +14,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from dlgru.backend import RawArray, double
-from dlgru.errors import DlgruError
+from dlgru.backend import RawArray
+from dlgru.kernels.gpu.cublas import Products, functions
 from dlgru.kernels.gpu.device import Device, device_name
 from dlgru.kernels.gpu.driver import KernelLauncher
 from dlgru.kernels.gpu.runtime import Launch
@@ -23,12 +23,6 @@ from dlgru.kernels.gpu.sources import OPTIONS, source
 
 DEFAULT_SHARED = 48 * 1024  # more must be asked for
 PORTABLE_CLUSTER = 8  # likewise
-COMPUTE = {
-    "strict": "CUBLAS_COMPUTE_32F",
-    "tf32": "CUBLAS_COMPUTE_32F_FAST_TF32",
-    "bf16": "CUBLAS_COMPUTE_32F_FAST_16BF",
-}
-ANY_ALGORITHM = -1  # CUBLAS_GEMM_DEFAULT
 
 
 class CudaRuntime:
@@ -38,8 +32,10 @@ class CudaRuntime:
         import cupy
         from cupy.cuda import cublas
 
-        self.cupy, self.cublas = cupy, cublas
+        self.cupy = cupy
         self.launcher = KernelLauncher()
+        major = cupy.cuda.runtime.runtimeGetVersion() // 1000
+        self.products = Products(cublas, functions(cublas, major), self.address)
         self._kernels: dict[tuple[int, str], Any] = {}
 
     def describe(self) -> str:
@@ -82,36 +78,8 @@ class CudaRuntime:
         self, out: RawArray, a: RawArray, b: RawArray, add: bool = False, precision: str = "strict"
     ) -> None:
         """Write the matrix product a·b to `out`, or add it there."""
-        if _layout(out)[0]:  # row-major: the same numbers are out' = b'·a'
-            out, a, b = out.T, b.T, a.T
-        (m, k), n = a.shape, b.shape[1]
-        (_, out_step), (a_turned, a_step), (b_turned, b_step) = map(_layout, (out, a, b))
-        is_double = out.dtype == double
-        kind = self.cupy.cuda.runtime.CUDA_R_64F if is_double else self.cupy.cuda.runtime.CUDA_R_32F
-        compute = "CUBLAS_COMPUTE_64F" if is_double else COMPUTE[precision]
-        number = ctypes.c_double if is_double else ctypes.c_float
-        one, beta = number(1), number(1 if add else 0)
-        self.cublas.gemmEx(
-            self.cupy.cuda.device.get_cublas_handle(),
-            self.cublas.CUBLAS_OP_T if a_turned else self.cublas.CUBLAS_OP_N,
-            self.cublas.CUBLAS_OP_T if b_turned else self.cublas.CUBLAS_OP_N,
-            m,
-            n,
-            k,
-            ctypes.addressof(one),
-            a.data.ptr,
-            kind,
-            a_step,
-            b.data.ptr,
-            kind,
-            b_step,
-            ctypes.addressof(beta),
-            out.data.ptr,
-            kind,
-            out_step,
-            getattr(self.cublas, compute),
-            ANY_ALGORITHM,
-        )
+        handle = self.cupy.cuda.device.get_cublas_handle()
+        self.products(handle, self.stream(), out, a, b, add, precision)
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
         """Do the work once, and return a function that does the same again in one launch."""
@@ -148,24 +116,3 @@ def _describe(cupy: Any, number: int) -> str:
     device = cupy.cuda.Device(number)
     processors = device.attributes["MultiProcessorCount"]
     return device_name(Device(int(device.compute_capability), int(processors)))
-
-
-def _layout(matrix: RawArray) -> tuple[bool, int]:
-    """Return whether a matrix is row-major, and the numbers from one column or row to the next."""
-    rows, columns = matrix.shape
-    down, across = (step // matrix.itemsize for step in matrix.strides)
-    if rows == 1 or down == 1:
-        step = across if columns > 1 else rows
-        if step >= rows:
-            return False, step
-    if columns == 1 or across == 1:
-        step = down if rows > 1 else columns
-        if step >= columns:
-            return True, step
-    raise DlgruError(
-        "cuBLAS cannot walk this matrix",
-        identifier="dlgru:kernels:strides",
-        function="product",
-        argument="matrix",
-        came=f"{rows}×{columns} with steps {down} and {across}",
-    )

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from fakedevice import FakeArray, Library, on_device
 
+from dlgru.kernels.gpu.cublas import Products
 from dlgru.kernels.gpu.runtime import Launch
 from dlgru.kernels.gpu.sources import KERNELS, source
+from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
 
 HERE = Path(__file__).parent
 COMPILER = shutil.which("g++")
@@ -50,7 +52,8 @@ class EmulatedRuntime:
         self.device = "gpu:sm_90:132"
         self.seed = 1
         self.launches: list[Launch] = []
-        self.products: list[str] = []
+        self.cublas = FakeCublas(self._do, self.stream)
+        self.products = self.cublas.products  # the precision of each
         self._tape: list[Callable[[], None]] | None = None
 
     def describe(self) -> str:
@@ -82,24 +85,18 @@ class EmulatedRuntime:
     ) -> None:
         for matrix in (out, a, b):
             assert matrix.ndim == 2
-            steps = [s for s, n in zip(matrix.strides, matrix.shape, strict=True) if n > 1]
-            assert not steps or matrix.itemsize in steps, "cuBLAS cannot walk this matrix"
         assert not out._host.size or out._host.flags.writeable
-        to, left, right = out._host, a._host, b._host
-
-        def go() -> None:
-            self.products.append(precision)
-            found = left @ right
-            to[...] = to + found if add else found
-
-        self._do(go)
+        made = Products(self.cublas.module, self.cublas.library, self.address)
+        made(HANDLE, self.stream(), out, a, b, add, precision)
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
         work()
         assert self._tape is None
         tape = self._tape = []
-        work()
-        self._tape = None
+        try:
+            work()
+        finally:
+            self._tape = None
 
         def replay() -> None:
             for go in tape:
@@ -115,7 +112,7 @@ class EmulatedRuntime:
             self._tape.append(go)
 
     def stream(self) -> int:
-        return 0
+        return STREAM if self._tape is None else RECORDING_STREAM
 
     def mark(self) -> Any:
         return None

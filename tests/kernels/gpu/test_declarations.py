@@ -162,56 +162,6 @@ def test_every_name_that_is_used_of_cupy_exists() -> None:
     assert hasattr(cupy.cuda.Function, "ptr")
 
 
-def test_the_cublas_call_is_the_one_that_cupy_has() -> None:
-    pytest.importorskip("cupy")
-    try:
-        from cupy.cuda import cublas
-
-        told = cublas.gemmEx.__doc__
-    except ImportError as error:
-        pytest.skip(f"no cuBLAS: {error}"[:80])
-    names = re.findall(r"(\w+)[,)]", told.partition("(")[2])
-    assert (
-        names
-        == (
-            "handle transa transb m n k alpha A Atype lda B Btype ldb beta C Ctype ldc "
-            "computeType algo"
-        ).split()
-    )
-    for compute in (*cuda.COMPUTE.values(), "CUBLAS_COMPUTE_64F", "CUBLAS_OP_T", "CUBLAS_OP_N"):
-        assert hasattr(cublas, compute)
-
-
-@pytest.mark.parametrize(
-    ("shape", "steps", "layout"),
-    [
-        ((4, 3), (1, 4), (False, 4)),
-        ((4, 3), (1, 9), (False, 9)),
-        ((4, 3), (3, 1), (True, 3)),
-        ((4, 3), (9, 1), (True, 9)),
-        ((1, 3), (1, 1), (False, 1)),
-        ((1, 3), (9, 1), (False, 1)),
-        ((4, 1), (1, 9), (False, 4)),
-        ((4, 1), (9, 1), (True, 9)),
-        ((1, 1), (5, 7), (False, 1)),
-    ],
-)
-def test_matrices_as_cublas_sees_them(shape: Any, steps: Any, layout: Any) -> None:
-    class Matrix:
-        itemsize = 8
-
-    Matrix.shape, Matrix.strides = shape, tuple(8 * step for step in steps)
-    assert cuda._layout(Matrix) == layout
-
-
-def test_a_matrix_without_unit_steps_is_an_error() -> None:
-    class Matrix:
-        itemsize, shape, strides = 4, (4, 3), (8, 32)
-
-    with pytest.raises(DlgruError, match="4×3 with steps 2 and 8"):
-        cuda._layout(Matrix)
-
-
 def test_host_arrays_have_no_runtime() -> None:
     import numpy
 
