@@ -18,6 +18,9 @@ from dlgru.kernels.spec import Extra, Needs, Spec
 TOLERANCE = {"strict": 1e-5, "tf32": 5e-3, "bf16": 3e-2, "double": 1e-12}
 """Largest relative error of an output or gradient, by precision."""
 
+RUNS = 3
+"""How often a run is repeated: `graph` records its second run and replays it in the third."""
+
 
 class Answer(NamedTuple):
     """How far one run of one engine is from the reference."""
@@ -27,7 +30,7 @@ class Answer(NamedTuple):
     worst: str  # the name of the array that is furthest off
     error: float
     allowed: float
-    repeats: bool  # a second run gave the same bits
+    repeats: bool  # all runs gave the same bits
 
     @property
     def ok(self) -> bool:
@@ -37,8 +40,8 @@ class Answer(NamedTuple):
 def specs(sizes: list[tuple[int, int, int, int]], device: str) -> Iterator[Spec]:
     """Modes, each with another mixture of sizes and of options that are free of each other."""
     forms = [("after", 3), ("after", 6), ("after", 0), ("before", 3), ("before", 0)]
-    acts = itertools.cycle(["tanh", "softsign", "relu", "tanh"])
-    gates = itertools.cycle(["sigmoid", "sigmoid", "hard-sigmoid"])
+    acts = itertools.cycle(["tanh", "softsign", "relu"])
+    gates = itertools.cycle(["sigmoid", "hard-sigmoid", "sigmoid", "sigmoid", "hard-sigmoid"])
     rest = itertools.cycle(
         itertools.product(["forward", "backward"], [False, True], [0, 1, 2], ["gates", "y"])
     )
@@ -47,9 +50,11 @@ def specs(sizes: list[tuple[int, int, int, int]], device: str) -> Iterator[Spec]
         for dtype, precision in kinds:
             way, lengths, inner, save = next(rest)
             plainest = (T + H) % 2 == 0 and reset == "after"  # what cuDNN has, too
+            # Where a slope jumps, a number of less precision may lie on the other side.
+            smooth = plainest or precision != "strict"
             yield Spec(
                 T, B, C, H, np.dtype(dtype), device=device, reset=reset, bias=bias, direction=way,
-                gate="sigmoid" if plainest else next(gates), act="tanh" if plainest else next(acts),
+                gate="sigmoid" if smooth else next(gates), act="tanh" if smooth else next(acts),
                 lengths=lengths and not plainest, inner=0 if plainest else inner, save=save,
                 precision=precision,
             )  # fmt: skip
@@ -63,14 +68,14 @@ def arrays(spec: Spec, seed: int = 0) -> dict[str, Any]:
     def array(scale: float, *shape: int) -> Any:
         return np.asfortranarray((scale * draw.standard_normal(shape)).astype(spec.dtype))
 
-    inner = {0: None, 1: array(0.3, 3 * H, B), 2: array(0.3, 3 * H, B, T)}[spec.inner]
+    inner = ((), (3 * H, B), (3 * H, B, T))[spec.inner]
     made = {
         "x": array(1.0, C, B, T),
         "h0": array(0.5, H, B),
         "W": array(C**-0.5, 3 * H, C),
         "R": array(H**-0.5, 3 * H, H),
         "b": array(0.5, spec.bias * H) if spec.bias else None,
-        "inner": inner,
+        "inner": array(0.3, *inner) if inner else None,
         "dy": array(1.0, H, B, T),
         "dlast": array(1.0, H, B),
         "lengths": [int(n) for n in draw.integers(0, T + 1, B)] if spec.lengths else None,
@@ -109,15 +114,15 @@ def relative(found: Any, expected: Any) -> float:
 def check(
     engine: Any, spec: Spec, send: Callable[[Any], Any], fetch: Callable[[Any], Any]
 ) -> Answer:
-    """Run one engine twice on the device and compare."""
+    """Run one engine on the device, again and again, and compare every run."""
     given = arrays(spec, seed=spec.T + spec.H)
     wide = moved(given, lambda a: np.asfortranarray(a.astype(np.float64)))
     reference_spec = spec._replace(dtype=np.dtype(np.float64), device="cpu", precision="strict")
     expected = run(plain, reference_spec, wide)
     there = moved(given, send)
-    one, two = ({name: fetch(a) for name, a in run(engine, spec, there).items()} for _ in range(2))
-    errors = {name: relative(one[name], expected[name]) for name in expected}
+    runs = [{name: fetch(a) for name, a in run(engine, spec, there).items()} for _ in range(RUNS)]
+    errors = {name: max(relative(one[name], expected[name]) for one in runs) for name in expected}
     worst = max(errors, key=errors.__getitem__)
     kind = "double" if spec.dtype == np.float64 else spec.precision
-    repeats = all(np.array_equal(one[name], two[name]) for name in one)
+    repeats = all(np.array_equal(one[name], runs[0][name]) for one in runs for name in one)
     return Answer(engine.NAME, spec, worst, errors[worst], TOLERANCE[kind], repeats)

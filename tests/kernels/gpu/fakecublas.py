@@ -18,6 +18,7 @@ from dlgru.kernels.gpu.cublas import COMPUTE, DOUBLE_KIND
 STREAM, RECORDING_STREAM = 0, 1
 HANDLE = 77
 NUMBERS = {"strict": 68, "double": 70, "bf16": 75, "tf32": 77}
+MANTISSA = {"bf16": 7, "tf32": 10}  # bits
 PRECISION = {68: "strict", 70: "strict", 75: "bf16", 77: "tf32"}
 STATUS = {1: "CUBLAS_STATUS_NOT_INITIALIZED", 3: "CUBLAS_STATUS_ALLOC_FAILED"}
 
@@ -76,8 +77,10 @@ class FakeCublas:
         to = matrix(out, kind, m, n, out_step)
 
         def go() -> None:
-            self.products.append(PRECISION[compute])
-            found = (left.T if turn_a else left) @ (right.T if turn_b else right)
+            precision = PRECISION[compute]
+            self.products.append(precision)
+            one, two = (rounded(given, precision) for given in (left, right))
+            found = (one.T if turn_a else one) @ (two.T if turn_b else two)
             to[...] = found + factor * to if factor else found  # what is there may be NaN
 
         self.queue(go)
@@ -91,6 +94,16 @@ def number(given: Any, kind: int) -> float:
     """What an address leads to, as a number or as ctypes pass it on."""
     place = given if isinstance(given, int) else ctypes.addressof(given._obj)
     return float(real(kind).from_address(place).value)
+
+
+def rounded(array: Any, precision: str) -> Any:
+    """The numbers as a product of less precision takes them: the nearest, ties to even."""
+    if precision not in MANTISSA:
+        return array
+    bits = np.array(array).view(np.uint32)
+    lost = 23 - MANTISSA[precision]
+    up = (1 << lost - 1) - 1 + (bits >> lost & 1)
+    return (bits + up >> lost << lost).view(np.float32)
 
 
 def matrix(address: int, kind: int, rows: int, columns: int, step: int) -> Any:

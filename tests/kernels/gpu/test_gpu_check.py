@@ -16,7 +16,9 @@ import dlgru
 from dlgru.kernels.gpu import graph, group
 from tests.kernels.gpu.conftest import thorough
 from tests.kernels.gpu.emulator import EmulatedRuntime
+from tests.kernels.gpu.gpu_cases import H100
 
+RESETS = ("after", "before")
 FOLDER = Path(dlgru.__file__).parent.parent / "benchmarks" / "gpu"
 
 
@@ -37,6 +39,29 @@ def test_it_finds_nothing_wrong_on_the_emulated_gpu(
     for spec in specs:
         answer = program.correctness.check(engine, spec, FakeArray, lambda a: a.get())
         assert answer.ok, answer
+
+
+def test_slopes_that_jump_are_compared_in_strict_precision_only(program: Any) -> None:
+    found: dict[str, set[str]] = {}
+    for spec in program.correctness.specs(program.SIZES, H100):
+        for name in (spec.act, spec.gate):
+            found.setdefault(name, set()).add(f"{spec.precision} {spec.dtype} {spec.reset}")
+    strict = {f"strict {of} {reset}" for of in ("float32", "float64") for reset in RESETS}
+    assert found["relu"] == found["hard-sigmoid"] == strict
+    assert {name.split()[0] for name in found["tanh"]} == {"strict", "tf32", "bf16"}
+
+
+def test_a_recording_that_is_not_replayed_is_seen(
+    program: Any, device: EmulatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recorded(work: Any) -> Any:
+        work()
+        return lambda: None
+
+    monkeypatch.setattr(device, "recorded", recorded)
+    spec = next(program.correctness.specs([(4, 3, 2, 20)], device.device))
+    answer = program.correctness.check(graph, spec, FakeArray, lambda a: a.get())
+    assert not answer.ok and answer.error > 0.1
 
 
 def test_it_sees_a_wrong_number_and_bits_that_change(
