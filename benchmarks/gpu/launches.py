@@ -131,16 +131,19 @@ class Time(NamedTuple):
     least: float
     queueing: float  # the share of the time of loss and gradients in which they are being queued
     complaint: str = ""
+    refused: bool = False  # the engine does not take this step, and said so
 
     @property
     def ok(self) -> bool:
         """An engine may refuse a device, but what dlgru chooses by itself must work."""
         if self.complaint:
-            return self.engine != CHOSEN
+            return self.refused and self.engine != CHOSEN
         return self.error <= TOLERANCE["strict"]
 
 
 CHOSEN = "chosen"
+REFUSED = "dlgru:kernels:refused"
+"""The identifier of the error when an engine does not take a call."""
 
 
 def error_of(step: Step, on_host: Step) -> float:
@@ -185,7 +188,9 @@ def timed(
                 times.append(1000 * (end - start))
                 shares.append((queued - end) / (time.perf_counter() - end))
     except Exception as problem:  # whatever a device raises is an answer
-        return Time(engine, 0.0, 0.0, 0.0, 0.0, f"{type(problem).__name__}: {problem}"[:300])
+        words = f"{type(problem).__name__}: {problem}"[:300]
+        refused = getattr(problem, "identifier", "") == REFUSED
+        return Time(engine, 0.0, 0.0, 0.0, 0.0, words, refused)
     return Time(engine, error, statistics.median(times), min(times), statistics.median(shares))
 
 

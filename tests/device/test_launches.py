@@ -99,11 +99,24 @@ def test_an_engine_may_refuse_a_step_but_the_chosen_one_may_not(
     launches: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused = launches.timed(FakeArray, lambda: None, "graph", repeats=1)
-    assert refused.ok and 'The engine "graph" was forced' in refused.complaint
+    assert refused.ok and refused.refused
+    assert 'The engine "graph" was forced' in refused.complaint
     bad = refused._replace(engine=launches.CHOSEN)
     assert not bad.ok
     launches.table([], [refused, bad])
     assert ["BAD" in line for line in capsys.readouterr().out.splitlines()[-2:]] == [False, True]
+
+
+def test_an_engine_that_breaks_has_not_refused(
+    launches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError("calling cuBLAS API during stream capture")
+
+    monkeypatch.setattr(type(LIBRARY), "exp", broken, raising=False)
+    found = launches.timed(FakeArray, lambda: None, "plain", repeats=1)
+    assert "stream capture" in found.complaint
+    assert not found.refused and not found.ok
 
 
 def test_wrong_gradients_of_a_step_are_noticed(
