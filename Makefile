@@ -45,8 +45,9 @@ kernels: $(VENV)/.stamp-kernels  ## compile the GPU kernels and run them on an e
 	$(BIN)/python -m tests.kernels.gpu.check_kernels
 	DLGRU_KERNELS=1 $(BIN)/python -m pytest tests/kernels/gpu
 
-gpu-check:  ## check and time everything on a GPU; PYTHON is one that has CuPy
-	PYTHONPATH=.:tests $(PYTHON) benchmarks/gpu/gpu_check.py benchmarks/gpu/results.json
+gpu-check:  ## check and time everything, or PARTS, on a GPU; PYTHON is one that has CuPy
+	PYTHONPATH=.:tests$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) benchmarks/gpu/gpu_check.py \
+	    --results benchmarks/gpu/results.json $(PARTS)
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) docs/_build build dist *.egg-info dlgru/_native*.so dlgru/_native*.pyd

@@ -60,8 +60,8 @@ def specs(sizes: list[tuple[int, int, int, int]], device: str) -> Iterator[Spec]
             )  # fmt: skip
 
 
-def arrays(spec: Spec, seed: int = 0) -> dict[str, Any]:
-    """Arguments and incoming gradients of a run, rounded to its class."""
+def arrays(spec: Spec, seed: int = 0, backward: bool = True) -> dict[str, Any]:
+    """Arguments of a run, and incoming gradients if it goes back, rounded to its class."""
     draw = np.random.default_rng(seed)
     T, B, C, H = spec[:4]
 
@@ -76,13 +76,14 @@ def arrays(spec: Spec, seed: int = 0) -> dict[str, Any]:
         "R": array(H**-0.5, 3 * H, H),
         "b": array(0.5, spec.bias * H) if spec.bias else None,
         "inner": array(0.3, *inner) if inner else None,
-        "dy": array(1.0, H, B, T),
-        "dlast": array(1.0, H, B),
+        "dy": array(1.0, H, B, T) if backward else None,
+        "dlast": array(1.0, H, B) if backward else None,
         "lengths": [int(n) for n in draw.integers(0, T + 1, B)] if spec.lengths else None,
     }
     for observation, n in enumerate(made["lengths"] or []):
         made["x"][:, observation, n:] = np.nan
-        made["dy"][:, observation, n:] = np.nan
+        if backward:
+            made["dy"][:, observation, n:] = np.nan
     return made
 
 
@@ -126,3 +127,17 @@ def check(
     kind = "double" if spec.dtype == np.float64 else spec.precision
     repeats = all(np.array_equal(one[name], runs[0][name]) for one in runs for name in one)
     return Answer(engine.NAME, spec, worst, errors[worst], TOLERANCE[kind], repeats)
+
+
+def answered(
+    engine: Any, spec: Spec, send: Callable[[Any], Any], fetch: Callable[[Any], Any]
+) -> Answer:
+    """Check an engine; what the device raises is an answer, too, and is printed like wrong ones."""
+    try:
+        answer = check(engine, spec, send, fetch)
+    except Exception as problem:
+        words = f"{type(problem).__name__}: {problem}"[:300]
+        answer = Answer(engine.NAME, spec, words, np.inf, 0.0, True)
+    if not answer.ok:
+        print(f"BAD {answer}", flush=True)
+    return answer

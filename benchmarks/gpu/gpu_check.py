@@ -1,17 +1,23 @@
-"""Check and time everything that dlgru does on a GPU: one command, under ten minutes.
+"""Check and time everything that dlgru does on a GPU: one command, less than ten minutes.
 
-    PYTHONPATH=.:tests python benchmarks/gpu/gpu_check.py [results.json]
+    PYTHONPATH=.:tests python benchmarks/gpu/gpu_check.py [--results FILE] [part ...]
 
 Needs CuPy and a CUDA GPU; PyTorch and cuDNN are compared with where they are installed.  First
-every operation against the host, then every engine and mode against double precision, both in
-memory that was filled with NaN before; then what one step of each kernel costs, and what a
-training step does; then times beside PyTorch's, cuDNN's and our own on the CPU, all taking
-turns; a table last.  The exit status is 1 if anything is wrong, and 2 if there is no GPU to ask.
+what is right: every operation against the host, then every engine and mode and every compiled
+kernel against double precision, all in memory that was filled with NaN before, and the updates and
+a training step.  Then what one step of each kernel costs; then times beside PyTorch's, cuDNN's and
+our own on the CPU, all taking turns.  Parts that are named run alone; their names are those of
+`PARTS`.  The file of results is written after each part, and keeps those of other parts that ran
+on the same machine.
+
+The exit status is 1 if anything is wrong, 2 if there is no GPU to ask, and 3 if nothing is wrong
+but the time did not suffice for everything.
 """
 
 from __future__ import annotations
 
-import functools
+import argparse
+import faulthandler
 import json
 import platform
 import sys
@@ -22,38 +28,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import compiled
 import correctness
 import launches
 import numpy as np
 import operations
 import timings
 import updates
+from budget import Budget
 
 import dlgru
 from benchmarks.measuring.machine import processor
-from dlgru.kernels.gpu import cluster, cudnn, graph, group, persistent
+from dlgru.kernels.gpu import cluster, cudnn, graph, group
 from dlgru.kernels.gpu.cudnnlibrary import library
-from dlgru.kernels.gpu.device import device_of
 from dlgru.kernels.gpu.registry import runtime_of
-from dlgru.kernels.gpu.tilings import SHAPES, Tiling, fitting, kernel
-from dlgru.kernels.spec import NO_EXTRA, Spec
 
 ENGINES = (cluster, group, cudnn, graph)
 SIZES = [(5, 3, 4, 20), (6, 9, 5, 64), (4, 5, 3, 100), (3, 9, 4, 256), (3, 5, 4, 300)]
 SIZES += [(4, 2, 3, 700), (2, 65, 3, 128)]
-SHORT, LONG = 500, 2500  # steps: their difference is what steps cost, without launches
+SECONDS = 510  # after which nothing new is begun
+MOST_SECONDS = 570  # after which the program ends, wherever it is
 
 
 def machine(cupy: Any) -> dict[str, Any]:
     """What the figures were taken with."""
     properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
-    found = library()
-    try:
-        import torch
-
-        torch_version = torch.__version__
-    except ImportError:
-        torch_version = None
+    found, torch = library(), timings.pytorch()
     return {
         "device": properties["name"].decode(),
         "named": runtime_of(cupy).describe(),
@@ -61,8 +61,8 @@ def machine(cupy: Any) -> dict[str, Any]:
         "driver": cupy.cuda.runtime.driverGetVersion(),
         "CUDA": cupy.cuda.runtime.runtimeGetVersion(),
         "CuPy": cupy.__version__,
-        "cuDNN": None if isinstance(found, str) else found.version,
-        "torch": torch_version,
+        "cuDNN": found if isinstance(found, str) else found.version,
+        "torch": torch if isinstance(torch, str) else torch.__version__,
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "processor": processor(),
@@ -90,41 +90,51 @@ def poison(cupy: Any) -> Iterator[None]:
         cupy.cuda.set_allocator(before)
 
 
-def every_operation(cupy: Any) -> dict[str, Any]:
+def every_operation(cupy: Any, budget: Budget) -> dict[str, Any]:
     """Every operation and update; the worst row of each, and all that are wrong."""
     with poison(cupy):
-        rows = operations.checked(_send(cupy))
+        rows = operations.checked(
+            _send(cupy), within=lambda cases: budget.within("operations", cases)
+        )
     print(operations.summary(rows), flush=True)
     kept = [{**row._asdict(), "ok": row.ok} for row in operations.furthest(rows)]
     return {"summary": operations.summary(rows), "rows": kept}
 
 
-def every_engine(cupy: Any) -> list[dict[str, Any]]:
+def every_mode(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
     """Every engine on every mode that it accepts."""
-    name, answers = runtime_of(cupy).describe(), []
+    specs = correctness.specs(SIZES, runtime_of(cupy).describe())
+    pairs = [(spec, e) for spec in specs for e in ENGINES if e.accepts(spec) is True]
     with poison(cupy):
-        for spec in correctness.specs(SIZES, name):
-            for engine in ENGINES:
-                if engine.accepts(spec) is not True:
-                    continue
-                try:
-                    answer = correctness.check(engine, spec, _send(cupy), lambda a: a.get())
-                except Exception as error:
-                    words = f"{type(error).__name__}: {error}"[:300]
-                    answer = correctness.Answer(engine.NAME, spec, words, np.inf, 0.0, True)
-                if not answer.ok:
-                    print(f"BAD {answer}", flush=True)
-                answers.append({**answer._asdict(), "spec": str(spec), "ok": answer.ok})
+        answers = [
+            correctness.answered(engine, spec, _send(cupy), _fetch)
+            for spec, engine in budget.within("modes", pairs)
+        ]
+    return _told(answers, "modes")
+
+
+def every_kernel(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
+    """Every compiled form of the persistent kernels."""
+    forms = compiled.forms(runtime_of(cupy).describe())
+    with poison(cupy):
+        answers = [
+            compiled.compared(form, _send(cupy), _fetch) for form in budget.within("kernels", forms)
+        ]
+    return _told(answers, "compiled forms")
+
+
+def _told(answers: list[correctness.Answer], what: str) -> list[dict[str, Any]]:
     for engine in ENGINES:
-        mine = [a for a in answers if a["engine"] == engine.NAME]
-        print(f"{engine.NAME:8} {sum(a['ok'] for a in mine):4} of {len(mine):4} modes", flush=True)
-    return answers
+        mine = [a.ok for a in answers if a.engine == engine.NAME]
+        if mine:
+            print(f"{engine.NAME:8} {sum(mine):4} of {len(mine):4} {what}", flush=True)
+    return [{**a._asdict(), "spec": str(a.spec), "ok": a.ok} for a in answers]
 
 
-def every_update(cupy: Any) -> dict[str, Any]:
+def every_update(cupy: Any, budget: Budget) -> dict[str, Any]:
     """Adam's update in one launch, and how long it takes beside the library's operations."""
     with poison(cupy):
-        rows = list(updates.checked(_send(cupy), lambda a: a.get()))
+        rows = list(updates.checked(_send(cupy), _fetch))
     worst = max(rows, key=lambda row: row.error)
     print(f"adam     {sum(row.ok for row in rows):4} of {len(rows):4} updates, at most {worst}")
     times = {}
@@ -140,56 +150,16 @@ def _send(cupy: Any) -> Any:
     return lambda array: cupy.asarray(array, order="F")
 
 
-def steps(cupy: Any) -> list[dict[str, Any]]:
-    """What a step of each persistent kernel costs, with one group and with the device full."""
-    device = device_of(runtime_of(cupy).describe())
-    found, chosen = [], persistent.cheapest
-    for (way, dtype), tilings in SHAPES.items():
-        engine = cluster if way == "cluster" else group
-        for tiling in tilings:
-            for groups in (1, max(1, device.processors // tiling.blocks)):
-                spec = Spec(
-                    SHORT, groups * tiling.rows, 16, tiling.units, dtype,
-                    device=runtime_of(cupy).describe(),
-                )  # fmt: skip
-                if engine.accepts(spec) is not True or tiling not in fitting(way, spec, device):
-                    continue
-                try:
-                    persistent.cheapest = lambda way, spec, fixed=tiling: fixed
-                    found.append(_step(cupy, way, engine, spec, tiling, groups))
-                except Exception as error:
-                    print(f"BAD {way} {tiling}: {type(error).__name__}: {error}"[:300], flush=True)
-                    found.append({"way": way, "tiling": tiling, "bad": str(error)[:300]})
-                finally:
-                    persistent.cheapest = chosen
-    return found
+def _fetch(array: Any) -> Any:
+    return array.get()
 
 
-def _step(
-    cupy: Any, way: str, engine: Any, spec: Spec, tiling: Tiling, groups: int
-) -> dict[str, Any]:
-    each = {}
-    for T in (SHORT, LONG):
-        longer = spec._replace(T=T)
-        given = correctness.moved(correctness.arrays(longer), _send(cupy))
-        arguments = (given["x"], (given["h0"],), given["W"], given["R"], given["b"], NO_EXTRA)
-        engine.forward(longer, *arguments)  # compiles
-        call = functools.partial(engine.forward, longer, *arguments)
-        again = [timings.measured(cupy, call) for _ in range(5)]
-        each[T] = min(again)
-    microseconds = 1000 * (each[LONG] - each[SHORT]) / (LONG - SHORT)
-    line = f"{way:8} {spec.dtype} {tiling} × {groups}: {microseconds:.2f} µs a step"
-    print(line, kernel(way, spec, tiling, False).expression, flush=True)
-    made = {"way": way, "dtype": str(spec.dtype), "tiling": tiling, "groups": groups}
-    return {**made, "microseconds": microseconds}
-
-
-def training_step(cupy: Any) -> dict[str, Any]:
+def training_step(cupy: Any, budget: Budget) -> dict[str, Any]:
     """What a training step of the demo does, and how long it takes with each engine."""
     wait = cupy.cuda.get_current_stream().synchronize
     counts = launches.counts()
     names = [launches.CHOSEN, "plain", *(engine.NAME for engine in ENGINES)]
-    times = [launches.timed(_send(cupy), wait, name) for name in names]
+    times = [launches.timed(_send(cupy), wait, name) for name in budget.within("training", names)]
     launches.table(counts, times)
     return {
         "launches": [one._asdict() for one in counts],
@@ -197,9 +167,22 @@ def training_step(cupy: Any) -> dict[str, Any]:
     }
 
 
-def every_time(cupy: Any) -> list[dict[str, Any]]:
+def steps(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
+    """What a step of each persistent kernel costs, with one group and with the device full."""
+    found = []
+    for form, groups in budget.within("steps", compiled.to_time(runtime_of(cupy).describe())):
+        one = compiled.step(cupy, form, groups)
+        words = f"BAD {one.complaint}" if one.complaint else f"{one.microseconds:.2f} µs a step"
+        print(f"{one.way:8} {one.dtype} × {groups}: {words} {one.kernel}", flush=True)
+        found.append({**one._asdict(), "ok": one.ok})
+    return found
+
+
+def every_time(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
     """All contenders on all shapes."""
-    times = [one for shape in timings.SHAPES for one in timings.shape_times(cupy, shape)]
+    times = []
+    for shape in budget.within("times", timings.SHAPES):
+        times += timings.shape_times(cupy, shape, over=budget.over)
     table(times)
     return [{**one._asdict(), "ok": timings.right(one)} for one in times]
 
@@ -222,28 +205,60 @@ def table(times: list[timings.Time]) -> None:
         )
 
 
-PARTS: dict[str, Callable[[Any], Any]] = {
+PARTS: dict[str, Callable[[Any, Budget], Any]] = {
     "operations": every_operation,
-    "checked": every_engine,
+    "modes": every_mode,
+    "kernels": every_kernel,
     "updates": every_update,
+    "training": training_step,
     "steps": steps,
-    "training step": training_step,
     "times": every_time,
 }
+"""What is right comes first; times last."""
 
 
 def wrong(results: dict[str, Any]) -> int:
     """Count what is wrong; a part that broke off is one wrong thing more."""
-    rows = [*results.get("operations", {}).get("rows", ()), *results.get("checked", ())]
-    rows += results.get("updates", {}).get("rows", ())
-    rows += [*results.get("training step", {}).get("times", ()), *results.get("times", ())]
-    bad = sum(not row["ok"] for row in rows)
-    bad += sum("bad" in one for one in results.get("steps", ()))
-    return bad + len(results["broken"])
+    rows = [row for name in ("modes", "kernels", "steps", "times") for row in results.get(name, ())]
+    rows += [
+        row for name in ("operations", "updates") for row in results.get(name, {}).get("rows", ())
+    ]
+    rows += results.get("training", {}).get("times", ())
+    return sum(not row["ok"] for row in rows) + len(results["broken"])
+
+
+def kept(path: Path | None, here: dict[str, Any], asked: list[str]) -> dict[str, Any]:
+    """Return the results so far: those of other parts, if they ran on this machine."""
+    found: dict[str, Any] = {"machine": here, "seconds": {}, "broken": {}, "left out": {}}
+    if path is not None and path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        if before["machine"] == here:
+            found |= {name: part for name, part in before.items() if name not in asked}
+            for notes in ("seconds", "broken", "left out"):
+                found[notes] = {k: v for k, v in before[notes].items() if k not in asked}
+    return found
+
+
+def write(path: Path | None, results: dict[str, Any]) -> None:
+    """Write the results as they are now."""
+    if path is not None:
+        path.write_text(json.dumps(results, indent=1, default=str) + "\n", "utf-8")
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Check and time what dlgru does on a GPU.")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="where to write what is found")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}")
+    options = parser.parse_args(arguments)
+    if strange := [name for name in options.parts if name not in PARTS]:
+        parser.error(f"no part {', '.join(strange)}; there are {', '.join(PARTS)}")
+    return options
 
 
 def main(arguments: list[str]) -> int:
-    """Do all of it."""
+    """Do all of it, or the parts that are named."""
+    options = parsed(arguments)
     try:
         import cupy
     except ImportError:
@@ -253,22 +268,50 @@ def main(arguments: list[str]) -> int:
         print("no CUDA GPU here, or its driver is missing: nothing was checked")
         return 2
     start = time.perf_counter()
-    results: dict[str, Any] = {"machine": machine(cupy), "seconds": {}, "broken": {}}
-    print(json.dumps(results["machine"], indent=1), flush=True)
-    with cupy.cuda.Stream(non_blocking=True):
-        for name, part in PARTS.items():
-            began = time.perf_counter()
-            try:
-                results[name] = part(cupy)
-            except Exception as error:  # the other parts can still say something
-                traceback.print_exc()
-                results["broken"][name] = f"{type(error).__name__}: {error}"[:300]
-            results["seconds"][name] = time.perf_counter() - began
-    if arguments:
-        Path(arguments[0]).write_text(json.dumps(results, indent=1, default=str) + "\n", "utf-8")
-    bad = wrong(results)
-    print(f"{bad} wrong, {time.perf_counter() - start:.0f} s")
-    return 1 if bad else 0
+    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=sys.__stderr__)
+    try:
+        asked = [name for name in PARTS if name in options.parts or not options.parts]
+        results = kept(options.results, machine(cupy), asked)
+        print(json.dumps(results["machine"], indent=1), flush=True)
+        with cupy.cuda.Stream(non_blocking=True):
+            run(cupy, asked, results, options.results)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    bad, missing = wrong(results), len(results["left out"])
+    print(f"{bad} wrong, {missing} parts incomplete, {time.perf_counter() - start:.0f} s")
+    return 1 if bad else 3 if missing else 0
+
+
+def run(cupy: Any, asked: list[str], results: dict[str, Any], path: Path | None) -> None:
+    """Run parts one after the other; after each one its results are written.
+
+    The device is waited for within a part, so that a fault is told of the part that made it.
+    A device that does not answer after that is not asked again.
+    """
+    budget, wait, answers = Budget(SECONDS), cupy.cuda.runtime.deviceSynchronize, True
+    for name in asked:
+        if budget.over() or not answers:
+            results["left out"][name] = "all"
+            continue
+        results["broken"][name] = "it did not end"  # what the file says if it does not
+        write(path, results)
+        began = time.perf_counter()
+        try:
+            results[name] = PARTS[name](cupy, budget)
+            wait()
+            del results["broken"][name]
+        except Exception as error:  # the other parts can still say something
+            traceback.print_exc()
+            results["broken"][name] = f"{type(error).__name__}: {error}"[:300]
+        try:
+            wait()
+        except Exception as error:
+            answers = False
+            print(f"the device does not answer after {name}: {error}"[:300], flush=True)
+        results["seconds"][name] = time.perf_counter() - began
+        results["left out"] |= budget.left_out
+        write(path, results)
+    write(path, results)
 
 
 if __name__ == "__main__":

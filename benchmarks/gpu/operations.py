@@ -11,7 +11,7 @@ one.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -231,8 +231,15 @@ def of_transfers() -> Iterator[Row]:
 # -- all of it -----------------------------------------------------------------------------
 
 
-def checked(send: Send, cases: dict[str, Case] | None = None) -> list[Row]:
-    """Everything on the device to which `send` brings arrays; wrong rows are printed at once."""
+def checked(
+    send: Send,
+    cases: dict[str, Case] | None = None,
+    within: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> list[Row]:
+    """Everything on the device to which `send` brings arrays; wrong rows are printed at once.
+
+    `within` gives the cases as long as there is time.
+    """
     rows: list[Row] = []
 
     def add(some: Iterator[Row]) -> None:
@@ -241,10 +248,11 @@ def checked(send: Send, cases: dict[str, Case] | None = None) -> list[Row]:
                 print(f"BAD {row}", flush=True)
             rows.append(row)
 
-    for name, case in ({**ALL_CASES, **larger()} if cases is None else cases).items():
-        add(of_case(name, case, send))
     add(of_updates(send))
     add(of_transfers())
+    every = {**ALL_CASES, **larger()} if cases is None else cases
+    for name, case in within(every.items()):
+        add(of_case(name, case, send))
     return rows
 
 

@@ -27,10 +27,11 @@ SHAPES = [  # T, B, C, H
     (20, 27, 12, 100),
 ]
 ALGORITHMS = ("STANDARD", "PERSIST_STATIC", "PERSIST_DYNAMIC", "SMALL_H")
+TORCH = "torch nn.GRU"
 ROUNDS = 15
-CPU_MILLISECONDS = 4000
+CPU_MILLISECONDS = 2000
 """How long the CPU's runs of one shape and kind may take; it leaves the rounds after that."""
-MOST_CPU_SECONDS = 10
+MOST_CPU_SECONDS = 2
 """Where one forward run on the CPU would take longer by estimate, it is left out, and said so."""
 
 
@@ -139,26 +140,60 @@ def torch_gru(cupy: Any, torch: Any, spec: Spec, given: dict[str, Any]) -> Conte
             grads = torch.autograd.grad(y, [traced, *layer.parameters()], dy)
             return cupy.from_dlpack(y.detach()).T, cupy.from_dlpack(grads[0]).T
 
-    return Contender("torch nn.GRU", spec.precision, forward, training)
+    return Contender(TORCH, spec.precision, forward, training)
 
 
-def contenders(cupy: Any, shape: tuple[int, ...], given: dict[str, Any]) -> list[Contender]:
-    """Return everything that computes this shape here."""
-    found = []
-    device = runtime_of(cupy).describe()
+def pytorch() -> Any:
+    """Return PyTorch, or a text that says why it is not compared with."""
     try:
         import torch
-    except ImportError:
-        torch = None
+
+        return torch if torch.cuda.is_available() else f"PyTorch {torch.__version__} sees no GPU"
+    except Exception as problem:  # whatever goes wrong in another package's import
+        return f"no PyTorch: {type(problem).__name__}: {problem}"[:300]
+
+
+def contenders(
+    cupy: Any, shape: tuple[int, ...], given: dict[str, Any]
+) -> tuple[list[Contender], list[Time]]:
+    """Return everything that computes this shape here, and what could not be set up."""
+    found: list[Contender] = []
+    failed: list[Time] = []
+    device, torch = runtime_of(cupy).describe(), pytorch()
+
+    def add(name: str, precision: str, make: Callable[..., Contender], *arguments: Any) -> None:
+        try:
+            found.append(make(*arguments))
+        except Exception as problem:
+            failed.append(complaint(shape, name, precision, problem))
+
     for precision in ("strict", "tf32"):
         spec = Spec(*shape, np.dtype(np.float32), device=device, bias=6, precision=precision)
-        engines = (cluster, group, graph, cudnn)
-        found += [own(cupy, e, spec, given) for e in engines if e.accepts(spec) is True]
+        for engine in (cluster, group, graph, cudnn):
+            if engine.accepts(spec) is True:
+                add(f"dlgru {engine.NAME}", precision, own, cupy, engine, spec, given)
         if cudnn.accepts(spec) is True:
-            found += [cudnn_itself(cupy, k, spec, given) for k in range(len(ALGORITHMS))]
-        if torch is not None and torch.cuda.is_available():
-            found.append(torch_gru(cupy, torch, spec, given))
-    return found if too_long_for_the_cpu(shape) else [*found, on_the_cpu(shape, given)]
+            for k, name in enumerate(ALGORITHMS):
+                add(f"cuDNN {name}", precision, cudnn_itself, cupy, k, spec, given)
+        if not isinstance(torch, str):
+            add(TORCH, precision, torch_gru, cupy, torch, spec, given)
+    if reason := too_long_for_the_cpu(shape):
+        failed.append(complaint(shape, "the CPU", "strict", reason))
+    else:
+        add("dlgru on the CPU", "strict", on_the_cpu, shape, given)
+    return found, failed
+
+
+def complaint(
+    shape: tuple[int, ...],
+    contender: str,
+    precision: str,
+    problem: Exception | str,
+    work: str = "-",
+) -> Time:
+    """Return the row of a contender that has no time."""
+    words = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
+    return Time(shape, work, contender, precision, 0.0, 0, 0, 0, None, None, words[:300])
 
 
 def reference(cupy: Any, spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +215,25 @@ def measured(cupy: Any, call: Callable[[], Any]) -> float:
     return float(cupy.cuda.get_elapsed_time(start, end))
 
 
+def measured_launches(cupy: Any, runtime: Any, call: Callable[[], Any]) -> float:
+    """Milliseconds that the kernels take which a call launches through the runtime."""
+    launch, marks = runtime.launch, []
+
+    def marked(*arguments: Any) -> None:
+        marks.append((cupy.cuda.Event(), cupy.cuda.Event()))
+        marks[-1][0].record()
+        launch(*arguments)
+        marks[-1][1].record()
+
+    runtime.launch = marked
+    try:
+        call()
+    finally:
+        runtime.launch = launch
+    marks[-1][1].synchronize()
+    return sum(float(cupy.cuda.get_elapsed_time(*pair)) for pair in marks)
+
+
 def measured_on_host(call: Callable[[], Any]) -> float:
     """Milliseconds of one call, by the host's clock."""
     start = time.perf_counter()
@@ -192,50 +246,88 @@ def ratio(other: list[float], this: list[float]) -> float:
     return statistics.median([a / b for a, b in zip(other, this, strict=False)])
 
 
-def shape_times(cupy: Any, shape: tuple[int, ...], rounds: int = ROUNDS) -> list[Time]:
-    """Check and time every contender on one shape, all taking turns in every round."""
+def shape_times(
+    cupy: Any,
+    shape: tuple[int, ...],
+    rounds: int = ROUNDS,
+    over: Callable[[], bool] = lambda: False,
+) -> list[Time]:
+    """Check and time every contender on one shape, all taking turns in every round.
+
+    One that fails, wherever it does, has a row that says so, and the others go on.  After the
+    first round, `over` says whether the time is up.
+    """
     base = Spec(*shape, np.dtype(np.float32), device=runtime_of(cupy).describe(), bias=6)
     given = moved(arrays(base), lambda a: cupy.asarray(a, order="F"))
     right = reference(cupy, base, given)
-    results, standing = [], []
-    for one in contenders(cupy, shape, given):
+    found, results = contenders(cupy, shape, given)
+    standing: list[tuple[Contender, dict[str, float]]] = []
+    for one in found:
         try:  # an algorithm may refuse a size only when it runs
-            y, (y_again, dx) = one.forward(), one.training()
-            found = {"forward": relative(to_host(y), right["y"])}
-            errors = (relative(to_host(y_again), right["y"]), relative(to_host(dx), right["x"]))
-            found["training"] = max(errors)
-            standing.append((one, found))
-        except Exception as error:
-            words = f"{type(error).__name__}: {error}"[:200]
-            results.append(
-                Time(shape, "-", one.name, one.precision, 0.0, 0, 0, 0, None, None, words)
-            )
-    if complaint := too_long_for_the_cpu(shape):
-        results.append(Time(shape, "-", "the CPU", "strict", 0.0, 0, 0, 0, None, None, complaint))
+            standing.append((one, errors_of(one, right)))
+        except Exception as problem:
+            results.append(complaint(shape, one.name, one.precision, problem))
     for work in ("forward", "training"):
-        calls = [(one, getattr(one, work)) for one, _ in standing]
-        times: list[list[float]] = [[] for _ in calls]
-        for _ in range(rounds):
-            for (one, call), mine in zip(calls, times, strict=True):
+        times, failed = taking_turns(cupy, [one for one, _ in standing], work, rounds, over)
+        for k, problem in failed.items():
+            one = standing[k][0]
+            results.append(complaint(shape, one.name, one.precision, problem, work))
+        left = [(*pair, times[k]) for k, pair in enumerate(standing) if k not in failed]
+        results += compared(shape, work, left)
+        standing = [(one, errors) for one, errors, _ in left]
+    return results
+
+
+def errors_of(one: Contender, right: dict[str, Any]) -> dict[str, float]:
+    """How far a contender is from the reference, by kind of work."""
+    y, (y_again, dx) = one.forward(), one.training()
+    again = relative(to_host(y_again), right["y"]), relative(to_host(dx), right["x"])
+    return {"forward": relative(to_host(y), right["y"]), "training": max(again)}
+
+
+def taking_turns(
+    cupy: Any, every: list[Contender], work: str, rounds: int, over: Callable[[], bool]
+) -> tuple[list[list[float]], dict[int, Exception]]:
+    """Return the milliseconds of each contender in every round; and who failed, by what."""
+    times: list[list[float]] = [[] for _ in every]
+    failed: dict[int, Exception] = {}
+    for k in range(rounds):
+        if k and over():
+            break
+        for place, (one, mine) in enumerate(zip(every, times, strict=True)):
+            call = getattr(one, work)
+            try:
+                if place in failed:
+                    continue
                 if not one.on_host:
                     mine.append(measured(cupy, call))
                 elif sum(mine) < CPU_MILLISECONDS:
                     mine.append(measured_on_host(call))
-        cpu = [mine for (one, _), mine in zip(standing, times, strict=True) if one.on_host]
-        for (one, errors), mine in zip(standing, times, strict=True):
-            torch = [
-                theirs
-                for (other, _), theirs in zip(standing, times, strict=True)
-                if other.name.startswith("torch") and other.precision == one.precision
-            ]
-            results.append(
-                Time(
-                    shape, work, one.name, one.precision, errors[work],
-                    statistics.median(mine), min(mine), max(mine),
-                    ratio(torch[0], mine) if torch else None,
-                    ratio(cpu[0], mine) if cpu and not one.on_host else None,
-                )
-            )  # fmt: skip
+            except Exception as problem:
+                failed[place] = problem
+    return times, failed
+
+
+def compared(
+    shape: tuple[int, ...], work: str, ran: list[tuple[Contender, dict[str, float], list[float]]]
+) -> list[Time]:
+    """Return the rows of those who ran every round, with their ratios."""
+    results = []
+    cpu = [mine for one, _, mine in ran if one.on_host]
+    for one, errors, mine in ran:
+        torch = [
+            theirs
+            for other, _, theirs in ran
+            if other.name == TORCH and other.precision == one.precision
+        ]
+        results.append(
+            Time(
+                shape, work, one.name, one.precision, errors[work],
+                statistics.median(mine), min(mine), max(mine),
+                ratio(torch[0], mine) if torch else None,
+                ratio(cpu[0], mine) if cpu and not one.on_host else None,
+            )
+        )  # fmt: skip
     return results
 
 

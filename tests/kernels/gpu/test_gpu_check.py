@@ -159,9 +159,55 @@ def test_our_own_cpu_engine_is_timed_in_the_same_rounds(
     assert all(one.error < 1e-6 and program.timings.right(one) for one in host)
     there = [one for one in times if one.contender == "dlgru graph" and one.precision == "strict"]
     assert [one.to_cpu for one in there] == [750.0, 750.0]
-    # Once to check, and in three rounds of six: then it has taken more than four seconds.
-    assert called.count("cpu") == 1 + 3
+    # Once to check, and in two rounds of six: then it has taken more than two seconds.
+    assert called.count("cpu") == 1 + 2
     assert called.count(device.device) == 2 * (1 + 6)  # strict, and with TF32 allowed
+
+
+@pytest.mark.parametrize("planted", ["building", "a first call", "a round of training"])
+def test_one_contender_that_fails_does_not_take_the_times_of_all(
+    planted: str,
+    program: Any,
+    device: EmulatedRuntime,
+    clock: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make, calls = program.timings.own, [0]
+
+    def fails(*_: Any) -> Any:
+        raise NotImplementedError("during stream capture")
+
+    def later() -> Any:
+        calls[0] += 1
+        if calls[0] > 2:
+            fails()
+        return FakeArray(np.ones((20, 3, 4))), FakeArray(np.ones((2, 3, 4)))
+
+    def planting(cupy: Any, engine: Any, spec: Any, given: Any) -> Any:
+        one = make(cupy, engine, spec, given)
+        if spec.precision == "strict" or planted == "building":
+            return fails() if spec.precision != "strict" else one
+        return one._replace(**({"training": later} if "round" in planted else {"forward": fails}))
+
+    monkeypatch.setattr(program.timings, "own", planting)
+    times = program.timings.shape_times(LIBRARY, (4, 3, 2, 20), rounds=3)
+    (bad,) = [one for one in times if one.complaint]
+    assert (bad.contender, bad.precision) == ("dlgru graph", "tf32")
+    assert "NotImplementedError: during stream capture" in bad.complaint
+    assert not program.timings.right(bad)
+    timed = {(one.contender, one.precision, one.work) for one in times if not one.complaint}
+    works = ("forward", "training")
+    assert timed >= {("dlgru graph", "strict", work) for work in works}
+    assert (("dlgru graph", "tf32", "forward") in timed) == ("round" in planted)
+
+
+def test_rounds_end_when_the_time_is_up(
+    program: Any, device: EmulatedRuntime, clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[float] = []
+    monkeypatch.setattr(program.timings, "measured", lambda cupy, call: rounds.append(1.0) or 1.0)
+    program.timings.shape_times(LIBRARY, (4, 3, 2, 20), rounds=9, over=lambda: True)
+    assert len(rounds) == 2 * 2  # strict and TF32, forward and training
 
 
 def test_a_shape_that_takes_the_cpu_too_long_says_so(
