@@ -39,4 +39,5 @@ def source(*names: str) -> str:
 
     for name in names or KERNELS:
         add(name)
-    return "\n".join(lines) + "\n"
+    # CuPy writes the text to a file in the encoding of the locale.  Only comments lose by this.
+    return ("\n".join(lines) + "\n").encode("ascii", "replace").decode("ascii")

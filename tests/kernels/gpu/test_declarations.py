@@ -51,6 +51,10 @@ def test_every_kernel_source_is_used_and_each_file_stands_once() -> None:
     assert re.findall(r'#include "(.+)"', text) == ["emulated.hpp"]
 
 
+def test_the_text_of_the_kernels_can_be_written_in_any_locale() -> None:
+    assert source().isascii() and source("tile.cuh").isascii()
+
+
 # -- the driver ----------------------------------------------------------------------------------
 
 
