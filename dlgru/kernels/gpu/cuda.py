@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from dlgru.backend import RawArray
+from dlgru.errors import DlgruValueError
 from dlgru.kernels.gpu.cublas import Products, functions
 from dlgru.kernels.gpu.device import Device, device_name
 from dlgru.kernels.gpu.driver import KernelLauncher
@@ -37,6 +39,7 @@ class CudaRuntime:
         major = cupy.cuda.runtime.runtimeGetVersion() // 1000
         self.products = Products(cublas, functions(cublas, major), self.address)
         self._kernels: dict[tuple[int, str], Any] = {}
+        self._bound = _Bound()
 
     def describe(self) -> str:
         """Return the text that a spec names this device by."""
@@ -48,10 +51,26 @@ class CudaRuntime:
 
     def address(self, array: RawArray) -> int:
         """Return where the data of an array begin."""
+        there, here = int(array.data.device_id), self.number()
+        if there != here:
+            raise DlgruValueError(
+                "An array is on another GPU than the current one",
+                identifier="dlgru:kernels:device",
+                function="kernels",
+                argument="the array",
+                came=f"on device {there}",
+                expected=f"on device {here}, the current one",
+                fix=f"compute in a block: with cupy.cuda.Device({there}):",
+            )
         return int(array.data.ptr)
 
     def launch(self, launch: Launch, arguments: ctypes.Structure) -> None:
         """Start a kernel on the current stream."""
+        number = self.number()
+        if number not in self._bound.devices:
+            # The driver launches in the context of the thread, and a new thread has none.
+            self.cupy.cuda.runtime.setDevice(number)
+            self._bound.devices.add(number)
         self.launcher(self.function(launch), self.stream(), launch, arguments)
 
     def function(self, launch: Launch) -> int:
@@ -109,6 +128,13 @@ class CudaRuntime:
         stream, event = mark
         if stream != self.stream():
             self.cupy.cuda.get_current_stream().wait_event(event)
+
+
+class _Bound(threading.local):
+    """The devices whose context this thread has had."""
+
+    def __init__(self) -> None:
+        self.devices: set[int] = set()
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,0 +1,136 @@
+"""The runtime for CuPy's arrays, on a CuPy that is not there: which stream, thread and device."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlgru.errors import DlgruValueError
+from dlgru.kernels.gpu.arguments import ADAM
+from dlgru.kernels.gpu.cublas import Products
+from dlgru.kernels.gpu.cuda import CudaRuntime, _Bound
+from dlgru.kernels.gpu.runtime import Launch
+from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
+
+
+class Array:
+    """A host array that is as CuPy's where the runtime looks."""
+
+    def __init__(self, host: Any, device: int = 0) -> None:
+        self.host = host
+        self.data = SimpleNamespace(ptr=host.ctypes.data, device_id=device)
+        self.shape, self.strides = host.shape, host.strides
+        self.itemsize, self.dtype = host.itemsize, host.dtype
+
+    @property
+    def T(self) -> Array:
+        return Array(self.host.T, self.data.device_id)
+
+
+class FakeCupy:
+    """Streams and devices; work is done at once, or when a recording is replayed."""
+
+    def __init__(self) -> None:
+        self.current, self.device, self.set = STREAM, 0, []
+        self.recorded: list[Any] | None = None
+        self.replayed_on: list[int] = []
+        self.cuda = SimpleNamespace(
+            Stream=lambda non_blocking: Stream(self),
+            get_current_stream=lambda: SimpleNamespace(ptr=self.current),
+            device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
+            runtime=SimpleNamespace(getDevice=lambda: self.device, setDevice=self.set.append),
+        )
+
+    def queue(self, go: Any) -> None:
+        if self.recorded is None:
+            go()
+        else:
+            self.recorded.append(go)
+
+
+class Stream:
+    """A stream that can be recorded."""
+
+    def __init__(self, cupy: FakeCupy) -> None:
+        self.cupy = cupy
+
+    def __enter__(self) -> None:
+        self.cupy.current = RECORDING_STREAM
+
+    def __exit__(self, *_: Any) -> None:
+        self.cupy.current = STREAM
+
+    def begin_capture(self) -> None:
+        self.cupy.recorded = []
+
+    def end_capture(self) -> Any:
+        tape, self.cupy.recorded = self.cupy.recorded, None
+
+        def launch(stream: Any) -> None:
+            self.cupy.replayed_on.append(stream.ptr)
+            for go in tape or []:
+                go()
+
+        return SimpleNamespace(launch=launch)
+
+
+@pytest.fixture
+def cupy() -> FakeCupy:
+    return FakeCupy()
+
+
+@pytest.fixture
+def runtime(cupy: FakeCupy) -> CudaRuntime:
+    """The real runtime, but for what its constructor loads."""
+    made = CudaRuntime.__new__(CudaRuntime)
+    fake = FakeCublas(cupy.queue, lambda: cupy.current)
+    made.cupy, made.launched = cupy, []  # type: ignore[attr-defined]
+    made.products = Products(fake.module, fake.library, made.address)
+    made.launcher = lambda *told: made.launched.append(told)  # type: ignore[assignment, attr-defined]
+    kernel = SimpleNamespace(kernel=SimpleNamespace(ptr=5))
+    made._kernels = {(0, "k"): kernel, (1, "k"): kernel}
+    made._bound = _Bound()
+    return made
+
+
+def test_products_are_recorded_and_replayed(runtime: CudaRuntime, cupy: FakeCupy) -> None:
+    a, out = (np.asfortranarray(np.eye(2) * k) for k in (3.0, 0.0))
+    replay = runtime.recorded(lambda: runtime.product(Array(out), Array(a), Array(a)))
+    np.testing.assert_array_equal(out, 9 * np.eye(2))
+    a[...] = np.eye(2)
+    np.testing.assert_array_equal(out, 9 * np.eye(2))
+    replay()
+    np.testing.assert_array_equal(out, np.eye(2))
+    assert cupy.replayed_on == [STREAM]
+
+
+def test_each_thread_has_the_context_of_its_device_before_it_launches(
+    runtime: CudaRuntime, cupy: FakeCupy
+) -> None:
+    def launching() -> None:
+        for _ in range(3):
+            runtime.launch(Launch("k", 1, 32), ADAM())
+
+    launching()
+    assert cupy.set == [0]
+    thread = threading.Thread(target=launching)
+    thread.start()
+    thread.join()
+    assert cupy.set == [0, 0]
+    cupy.device = 1
+    launching()
+    assert cupy.set == [0, 0, 1]
+
+
+def test_an_array_on_another_gpu_is_an_error_that_names_both(
+    runtime: CudaRuntime, cupy: FakeCupy
+) -> None:
+    array = Array(np.zeros(3), device=2)
+    with pytest.raises(DlgruValueError, match=r"on device 2, expected on device 0.*Device\(2\)"):
+        runtime.address(array)
+    cupy.device = 2
+    assert runtime.address(array) == array.data.ptr
