@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
+import weakref
 from ctypes import byref, c_size_t, c_void_p
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ from dlgru.kernels.gpu.cudnnlibrary import (
     STANDARD,
     TRAINING,
     Library,
+    Owned,
     library,
     recurrent_descriptor,
     sequence_descriptor,
@@ -86,24 +88,30 @@ def algorithm_for(spec: Spec) -> int:
 
 
 class Plan:
-    """cuDNN's descriptors and sizes for one spec, in one thread on one device."""
+    """cuDNN's descriptors and sizes for one spec, in one thread on one device.
+
+    The descriptors go with the plan, but are left to the system when Python ends.
+    """
 
     def __init__(self, cudnn: Library, handle: int, spec: Spec, algorithm: int) -> None:
         self.cudnn, self.handle, self.spec = cudnn, handle, spec
+        owned: Owned = []
+        weakref.finalize(self, cudnn.destroy, owned).atexit = False
         T, B, C, H = spec[:4]
         kind = DOUBLE if spec.dtype == double else FLOAT
         math = DEFAULT_MATH if spec.precision == "tf32" else FMA_MATH
         bias = DOUBLE_BIAS
         if algorithm == STANDARD and spec.bias != 6:
             bias = INPUT_BIAS if spec.bias else NO_BIAS
-        self.rnn = recurrent_descriptor(cudnn, algorithm, bias, kind, math, C, H)
-        self.x = sequence_descriptor(cudnn, kind, T, B, C)
-        self.y = sequence_descriptor(cudnn, kind, T, B, H)
-        self.h = state_descriptor(cudnn, kind, B, H)
+        self.rnn = recurrent_descriptor(cudnn, algorithm, bias, kind, math, C, H, owned)
+        self.x = sequence_descriptor(cudnn, kind, T, B, C, owned)
+        self.y = sequence_descriptor(cudnn, kind, T, B, H, owned)
+        self.h = state_descriptor(cudnn, kind, B, H, owned)
         if algorithm == PERSIST_DYNAMIC:
             cudnn("BuildRNNDynamic", handle, self.rnn, B)
         self.weight_bytes = self._size("GetRNNWeightSpaceSize", handle, self.rnn)
-        self.places = [self._places(k) for k in range(6)]
+        described = [cudnn.make("TensorDescriptor", owned) for _ in range(2)]
+        self.places = [self._places(k, *described) for k in range(6)]
         self.room = {mode: self._temporary(mode) for mode in (INFERENCE, TRAINING)}
 
     def _size(self, name: str, *arguments: Any) -> int:
@@ -118,10 +126,11 @@ class Plan:
         self.cudnn("GetRNNTempSpaceSizes", *arguments)
         return work.value, reserve.value
 
-    def _places(self, k: int) -> tuple[int, int | None]:
-        """Return where matrix and bias k stand, counted in numbers; r, z, n of W, then of R."""
-        made = self.cudnn.make
-        of_matrix, of_bias = made("TensorDescriptor"), made("TensorDescriptor")
+    def _places(self, k: int, of_matrix: int, of_bias: int) -> tuple[int, int | None]:
+        """Return where matrix and bias k stand, counted in numbers; r, z, n of W, then of R.
+
+        cuDNN describes both, in descriptors that nobody reads.
+        """
         matrix, bias = c_void_p(), c_void_p()
         base = 1 << 20  # any address will do: differences are wanted
         self.cudnn(

@@ -12,7 +12,7 @@ import functools
 import importlib.util
 from ctypes import byref, c_double, c_int, c_size_t, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from dlgru.errors import DlgruError
 
@@ -30,10 +30,13 @@ SIGNATURES = {
     "Create": "h",
     "SetStream": "hh",
     "CreateRNNDescriptor": "h",
+    "DestroyRNNDescriptor": "h",
     "SetRNNDescriptor_v8": "hiiiiiiiiiiiihi",
     "CreateRNNDataDescriptor": "h",
+    "DestroyRNNDataDescriptor": "h",
     "SetRNNDataDescriptor": "hiiiiihh",
     "CreateTensorDescriptor": "h",
+    "DestroyTensorDescriptor": "h",
     "SetTensorNdDescriptor": "hiihh",
     "GetRNNWeightSpaceSize": "hhh",
     "GetRNNWeightParams": "hhishihhhh",
@@ -44,6 +47,10 @@ SIGNATURES = {
     "RNNBackwardWeights_v8": "hhihhhhhhhshshsh",
 }
 KINDS = {"h": c_void_p, "i": c_int, "s": c_size_t}
+
+
+Owned: TypeAlias = list[tuple[str, int]]
+"""Descriptors that somebody must destroy: their kinds and addresses."""
 
 
 class Library:
@@ -74,11 +81,22 @@ class Library:
                 fix='name another engine: with use_engine("graph"): or DLGRU_ENGINE=graph',
             )
 
-    def make(self, what: str) -> int:
-        """Create a handle (``""``) or a descriptor: its address."""
+    def make(self, what: str, owned: Owned | None = None) -> int:
+        """Create a handle (``""``) or a descriptor: its address, which is noted in `owned`."""
         made = c_void_p()
         self(f"Create{what}", byref(made))
+        if owned is not None:
+            owned.append((what, made.value or 0))
         return made.value or 0
+
+    def destroy(self, owned: Owned) -> None:
+        """Destroy descriptors."""
+        while owned:
+            what, address = owned.pop()
+            self(f"Destroy{what}", address)
+
+
+LIBRARIES = ("libcudnn.so.9", "cudnn64_9.dll")
 
 
 @functools.cache
@@ -86,41 +104,56 @@ def library() -> Library | str:
     """Return the library, or why there is none."""
     found = importlib.util.find_spec("nvidia")
     folders = [] if found is None else list(found.submodule_search_locations or [])
-    names = [str(so) for folder in folders for so in Path(folder).glob("cudnn/*/*cudnn*.9*")]
-    for name in [*(n for n in names if Path(n).name in LIBRARIES), *LIBRARIES]:
+    wheels = [
+        str(path)
+        for folder in folders
+        for n in LIBRARIES
+        for path in Path(folder).glob(f"cudnn/*/{n}")
+    ]
+    problems = []
+    for name in [*wheels, *LIBRARIES]:
         try:
             return Library(ctypes.CDLL(name))
-        except (OSError, AttributeError):
-            continue
+        except (OSError, AttributeError) as problem:
+            if name in wheels or isinstance(problem, AttributeError):
+                problems.append(f"{name}: {problem}")
+    if problems:
+        return f"cuDNN 9 is there, but cannot be used: {problems[0]}"
     return "cuDNN 9 is not installed: pip install dlgru[cudnn13], or dlgru[cudnn12] with CUDA 12"
 
 
-LIBRARIES = ("libcudnn.so.9", "cudnn64_9.dll")
-
-
 def recurrent_descriptor(
-    cudnn: Library, algorithm: int, bias: int, kind: int, math: int, C: int, H: int
+    cudnn: Library,
+    algorithm: int,
+    bias: int,
+    kind: int,
+    math: int,
+    C: int,
+    H: int,
+    owned: Owned | None = None,
 ) -> int:
     """Describe one layer of a GRU in one direction."""
-    made = cudnn.make("RNNDescriptor")
+    made = cudnn.make("RNNDescriptor", owned)
     layers, no_dropout = 1, None
     fixed = (algorithm, GRU, bias, UNIDIRECTIONAL, LINEAR_INPUT, kind, kind, math)
     cudnn("SetRNNDescriptor_v8", made, *fixed, C, H, H, layers, no_dropout, PADDED)
     return made
 
 
-def sequence_descriptor(cudnn: Library, kind: int, T: int, B: int, n: int) -> int:
+def sequence_descriptor(
+    cudnn: Library, kind: int, T: int, B: int, n: int, owned: Owned | None = None
+) -> int:
     """Describe a column-major array [n,B,T] of full sequences."""
-    made = cudnn.make("RNNDataDescriptor")
+    made = cudnn.make("RNNDataDescriptor", owned)
     lengths, fill = (c_int * B)(*([T] * B)), c_double(0.0)
     arguments = (made, kind, TIME_MAJOR, T, B, n, lengths, byref(fill))
     cudnn("SetRNNDataDescriptor", *arguments)
     return made
 
 
-def state_descriptor(cudnn: Library, kind: int, B: int, H: int) -> int:
+def state_descriptor(cudnn: Library, kind: int, B: int, H: int, owned: Owned | None = None) -> int:
     """Describe a column-major state [H,B]."""
-    made = cudnn.make("TensorDescriptor")
+    made = cudnn.make("TensorDescriptor", owned)
     sizes, steps = (c_int * 3)(1, B, H), (c_int * 3)(B * H, H, 1)
     cudnn("SetTensorNdDescriptor", made, kind, 3, sizes, steps)
     return made

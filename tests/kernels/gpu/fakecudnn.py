@@ -24,6 +24,7 @@ class FakeCudnn:
 
     def __init__(self) -> None:
         self.told: dict[int, Any] = {}
+        self.made = 0
         self.algorithms: list[int] = []
         self.runs: dict[float, Any] = {}
 
@@ -43,9 +44,16 @@ class FakeCudnn:
         return 91900
 
     def _create(self, made: Any) -> int:
-        made._obj.value = 1000 + len(self.told)
+        self.made += 1
+        made._obj.value = 1000 + self.made
         self.told[made._obj.value] = None
         return 0
+
+    def _destroy(self, made: int) -> int:
+        del self.told[made]
+        return 0
+
+    DestroyRNNDescriptor = DestroyRNNDataDescriptor = DestroyTensorDescriptor = _destroy
 
     Create = CreateRNNDescriptor = CreateRNNDataDescriptor = CreateTensorDescriptor = _create
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import re
+import sys
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int, c_void_p
 from pathlib import Path
@@ -15,6 +17,7 @@ from fakedevice import FakeArray
 from gru_cases import WAYS, backward, by_name, data, directions, forward
 
 from dlgru.backend import double
+from dlgru.errors import DlgruError
 from dlgru.kernels.gpu import cudnn, cudnnlibrary
 from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.emulator import EmulatedRuntime
@@ -93,6 +96,41 @@ def test_without_the_library_it_refuses_and_names_the_extra(
     assert cudnn.accepts(BASE) == answer
 
 
+def test_a_library_that_does_not_load_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "nvidia" / "cudnn" / "bin" / "cudnn64_9.dll"
+    place.parent.mkdir(parents=True)
+    place.write_text("no library")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    answer = cudnnlibrary.library.__wrapped__()
+    if not isinstance(answer, str):
+        pytest.skip("another folder has cuDNN")
+    assert answer.startswith(f"cuDNN 9 is there, but cannot be used: {place}: ")
+    assert "install" not in answer
+
+
+def test_descriptors_go_with_their_plan(fake: FakeCudnn) -> None:
+    case = case_of(3, 2, 2, 4)
+    worst(case, "gates", np.float64)
+    made = len(fake.told)
+    worst(case, "gates", np.float64)
+    assert len(fake.told) == made > 1
+    cudnn._local.plan.cache_clear()
+    gc.collect()
+    handles = set(cudnn._local.handles.values())
+    assert set(fake.told) == handles
+
+
+def test_descriptors_of_a_plan_that_is_refused_go_too(fake: FakeCudnn) -> None:
+    known = cudnnlibrary.Library(fake)
+    with pytest.raises(DlgruError):
+        cudnn.Plan(known, 1, BASE._replace(bias=6), cudnnlibrary.PERSIST_DYNAMIC)
+    gc.collect()
+    assert fake.told == {}
+
+
 # -- the real library ----------------------------------------------------------------------------
 
 
@@ -122,7 +160,13 @@ def test_its_descriptors_read_back_as_they_were_written(real: Any) -> None:
     assert code == 0
     assert [v.value for v in numbers] == [1, 0, 7, 3, 5]
     assert (list(lengths), fill.value) == ([7, 7, 7], 0.0)
-    cudnnlibrary.state_descriptor(real, 1, 3, 8)
+    owned: cudnnlibrary.Owned = []
+    cudnnlibrary.state_descriptor(real, 1, 3, 8, owned)
+    cudnnlibrary.recurrent_descriptor(real, 0, cudnnlibrary.INPUT_BIAS, 0, 3, 5, 8, owned)
+    cudnnlibrary.sequence_descriptor(real, 1, 7, 3, 5, owned)
+    assert len(owned) == 3
+    real.destroy(owned)
+    assert owned == []
 
 
 @pytest.mark.parametrize("algorithm", range(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import inspect
 import os
 import re
@@ -113,6 +114,9 @@ def test_the_driver_s_structures_are_those_of_its_header(compiled_kernels: Path)
         Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")),
         *Path("/usr/local").glob("cuda*"),
     ]
+    wheels = importlib.util.find_spec("nvidia")
+    for place in [] if wheels is None else list(wheels.submodule_search_locations or []):
+        folders += [Path(place) / "cu13", Path(place) / "cuda_runtime"]
     headers = [folder / "include" / "cuda.h" for folder in folders]
     found = [header for header in headers if header.exists()]
     if not found:
