@@ -17,7 +17,7 @@ import timings
 
 from dlgru.backend import single
 from dlgru.kernels.gpu import cluster, costs, group, persistent
-from dlgru.kernels.gpu.device import device_of
+from dlgru.kernels.gpu.device import Device, device_of
 from dlgru.kernels.gpu.registry import runtime_of
 from dlgru.kernels.gpu.tilings import (
     SHAPES,
@@ -65,7 +65,7 @@ def forms(name: str) -> Iterator[Form]:
         for tiling, reset in product(tilings, ("after", "before")):
             back, lengths, kept = draw.integers(0, 2, 3).tolist()
             spec = Spec(
-                STEPS, more_than_at_once(device.processors, tiling), 3, tiling.units - 3, dtype,
+                STEPS, more_than_at_once(device, way, tiling), 3, tiling.units - 3, dtype,
                 device=name, reset=reset, bias=3 if reset == "before" else 6,
                 direction="backward" if back else "forward", lengths=bool(lengths),
                 inner=int(draw.integers(3)), save="gates" if kept else "y",
@@ -79,13 +79,13 @@ def forms(name: str) -> Iterator[Form]:
         )  # fmt: skip
         found = tensor_tiling(way, spec, device)
         if found is not None:
-            B = more_than_at_once(device.processors, found)
+            B = more_than_at_once(device, way, found)
             yield Form(ENGINES[way], spec._replace(B=B), found, tensor=True)
 
 
-def more_than_at_once(processors: int, tiling: Tiling) -> int:
+def more_than_at_once(device: Device, way: str, tiling: Tiling) -> int:
     """Observations: one more than there are multiprocessors for."""
-    return max(1, processors // tiling.blocks) * tiling.rows + 1
+    return device.at_once(way, tiling.blocks) * tiling.rows + 1
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def to_time(name: str) -> Iterator[tuple[Form, int]]:
     for form in forms(name):
         tiling = form.tiling
         if form.spec.reset == "after" and not form.tensor:
-            for groups in sorted({1, max(1, device.processors // tiling.blocks)}):
+            for groups in sorted({1, device.at_once(form.engine.NAME, tiling.blocks)}):
                 B, H, dtype = groups * tiling.rows, tiling.units, form.spec.dtype
                 yield form._replace(spec=Spec(LONG, B, 1, H, dtype, device=name)), groups
 

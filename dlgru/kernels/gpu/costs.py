@@ -83,7 +83,7 @@ def _walked(spec: Spec, device: Device, tiling: Tiling, way: str, issued: float)
     step = known["step_us"] + rounds * exchange
     step += WARPS_A_SCHEDULER * issued / (1000 * known["clock_ghz"])
     groups = -(-spec.B // rows)
-    waves = math.ceil(groups / max(1, device.processors // blocks))
+    waves = math.ceil(groups / max(1, device.at_once(way, blocks)))
     return float(waves * (spec.T * step + known["launch_us"]))
 
 

@@ -10,21 +10,22 @@ CuPy is imported when a runtime is made, and that happens only for an array of C
 from __future__ import annotations
 
 import ctypes
-import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dlgru.backend import RawArray
 from dlgru.errors import DlgruValueError
 from dlgru.kernels.gpu.cublas import Products, functions
-from dlgru.kernels.gpu.device import Device, device_name
+from dlgru.kernels.gpu.device import KB, Device, device_name
 from dlgru.kernels.gpu.driver import KernelLauncher
 from dlgru.kernels.gpu.runtime import Launch
 from dlgru.kernels.gpu.sources import OPTIONS, source
+from dlgru.kernels.gpu.tilings import CLUSTERS, THREADS
 
-DEFAULT_SHARED = 48 * 1024  # more must be asked for
+DEFAULT_SHARED = 48 * KB  # more must be asked for
 PORTABLE_CLUSTER = 8  # likewise
+PROBE = 'extern "C" __global__ void dl_nothing() {}'
 
 
 class CudaRuntime:
@@ -39,11 +40,44 @@ class CudaRuntime:
         major = cupy.cuda.runtime.runtimeGetVersion() // 1000
         self.products = Products(cublas, functions(cublas, major), self.address)
         self._kernels: dict[tuple[int, str], Any] = {}
+        self._names: dict[int, str] = {}
         self._bound = _Bound()
 
     def describe(self) -> str:
         """Return the text that a spec names this device by."""
-        return _describe(self.cupy, self.number())
+        number = self.number()
+        if number not in self._names:
+            self._names[number] = device_name(self._asked(number))
+        return self._names[number]
+
+    def _asked(self, number: int) -> Device:
+        """Ask what engines need to know about a device."""
+        there = self.cupy.cuda.Device(number)
+        processors = int(there.attributes["MultiProcessorCount"])
+        device = Device(int(there.compute_capability), processors)
+        if device.cluster == 1:
+            return device
+        try:
+            return device._replace(clusters=tuple(self._clusters(device)))
+        except Exception:  # only estimates depend on it, so no call may fail by it
+            return device
+
+    def _clusters(self, device: Device) -> Iterator[tuple[int, int]]:
+        """Ask the driver how many clusters run at once, by their number of blocks."""
+        self._bind()
+        # So much shared memory that a multiprocessor has one block, as with our own kernels.
+        launch = Launch("dl_nothing", 1, THREADS, device.shared_bytes // 2 + KB)
+        probe = self.cupy.RawModule(code=PROBE).get_function(launch.expression)
+        probe.max_dynamic_shared_size_bytes = launch.shared_bytes
+        function = int(probe.kernel.ptr)
+        if device.cluster > PORTABLE_CLUSTER:
+            self.launcher.allow_large_clusters(function)
+        for blocks in CLUSTERS:
+            if blocks <= device.cluster:
+                whole = launch._replace(cluster=blocks, blocks=blocks)
+                count = self.launcher.clusters_at_once(function, whole)
+                if count is not None:
+                    yield blocks, count
 
     def number(self) -> int:
         """Return which device this is, of several."""
@@ -66,12 +100,15 @@ class CudaRuntime:
 
     def launch(self, launch: Launch, arguments: ctypes.Structure) -> None:
         """Start a kernel on the current stream."""
+        self._bind()
+        self.launcher(self.function(launch), self.stream(), launch, arguments)
+
+    def _bind(self) -> None:
+        """Give this thread the context that the driver launches in; a new thread has none."""
         number = self.number()
         if number not in self._bound.devices:
-            # The driver launches in the context of the thread, and a new thread has none.
             self.cupy.cuda.runtime.setDevice(number)
             self._bound.devices.add(number)
-        self.launcher(self.function(launch), self.stream(), launch, arguments)
 
     def function(self, launch: Launch) -> int:
         """Return the driver's handle of a kernel, compiled if need be."""
@@ -135,10 +172,3 @@ class _Bound(threading.local):
 
     def __init__(self) -> None:
         self.devices: set[int] = set()
-
-
-@functools.lru_cache(maxsize=64)
-def _describe(cupy: Any, number: int) -> str:
-    device = cupy.cuda.Device(number)
-    processors = device.attributes["MultiProcessorCount"]
-    return device_name(Device(int(device.compute_capability), int(processors)))

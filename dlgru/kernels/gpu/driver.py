@@ -86,6 +86,16 @@ class KernelLauncher:
         if code:
             raise self._error(code, "a cluster of more than eight blocks")
 
+    def clusters_at_once(self, function: int, launch: Launch) -> int | None:
+        """Return how many clusters of a launch run at the same time; None if nobody tells."""
+        count, told = ctypes.c_int(), configuration(launch, 0)
+        try:
+            ask = self._driver.cuOccupancyMaxActiveClusters
+        except AttributeError:  # a driver before CUDA 11.8
+            return None
+        code = ask(ctypes.byref(count), ctypes.c_void_p(function), ctypes.byref(told))
+        return None if code else count.value
+
     def _error(self, code: int, what: str) -> DlgruError:
         name = ctypes.c_char_p()
         self._driver.cuGetErrorName(ctypes.c_int(code), ctypes.byref(name))

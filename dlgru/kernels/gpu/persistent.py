@@ -95,7 +95,7 @@ def waves(way: str, spec: Spec, tiling: Tiling) -> list[Wave]:
     groups = -(-spec.B // tiling.rows)
     at_once = groups
     if way == "group" and tiling.blocks > 1:
-        at_once = known_device(spec).processors // tiling.blocks
+        at_once = known_device(spec).at_once(way, tiling.blocks)
     return [
         Wave(first * tiling.rows, min(at_once, groups - first))
         for first in range(0, groups, at_once)

@@ -107,6 +107,9 @@ def fitting(way: str, spec: Spec, device: Device) -> list[Tiling] | str:
         needed = min(t.blocks for t in held)
         there = "the largest cluster" if way == "cluster" else "the number of multiprocessors"
         return f"H = {spec.H} needs {needed} blocks that meet, {there} here is {limit}"
+    small = [t for t in small if device.at_once(way, t.blocks) > 0]
+    if not small:
+        return f"H = {spec.H} needs blocks in a cluster, and none of that size has room here"
     units = min(t.units for t in small)
     room = device.shared_bytes
     found = [
@@ -121,6 +124,17 @@ def fitting(way: str, spec: Spec, device: Device) -> list[Tiling] | str:
 
 TENSOR_UNITS = (64, 128, 256, 512)
 TENSOR_ROWS = 8
+CLUSTERS = sorted(
+    {
+        t.blocks
+        for (way, _), made in SHAPES.items()
+        if way == "cluster"
+        for t in made
+        if t.blocks > 1
+    }
+    | {units // 32 for units in TENSOR_UNITS}
+)
+"""The blocks of all clusters that are launched."""
 PARTIAL_SUMS = 8 * 6 * 4 * 32  # numbers, see gru_tensor.cuh
 
 
@@ -132,7 +146,8 @@ def tensor_tiling(way: str, spec: Spec, device: Device) -> Tiling | None:
         return None
     tiling = Tiling(units, units // 32, TENSOR_ROWS)
     limit = device.cluster if way == "cluster" else device.processors
-    fits = tiling.blocks <= limit and tensor_kernel(way, tiling).shared_bytes <= device.shared_bytes
+    fits = tiling.blocks <= limit and device.at_once(way, tiling.blocks) > 0
+    fits = fits and tensor_kernel(way, tiling).shared_bytes <= device.shared_bytes
     return tiling if fits else None
 
 

@@ -92,6 +92,7 @@ def runtime(cupy: FakeCupy) -> CudaRuntime:
     made.products = Products(fake.module, fake.library, made.address)
     made.launcher = lambda *told: made.launched.append(told)  # type: ignore[assignment, attr-defined]
     kernel = SimpleNamespace(kernel=SimpleNamespace(ptr=5))
+    made._names = {}
     made._kernels = {(0, "k"): kernel, (1, "k"): kernel}
     made._bound = _Bound()
     return made
@@ -134,3 +135,45 @@ def test_an_array_on_another_gpu_is_an_error_that_names_both(
         runtime.address(array)
     cupy.device = 2
     assert runtime.address(array) == array.data.ptr
+
+
+class Launcher:
+    """What the driver says of clusters."""
+
+    def __init__(self) -> None:
+        self.large: list[int] = []
+
+    def allow_large_clusters(self, function: int) -> None:
+        self.large.append(function)
+
+    def clusters_at_once(self, function: int, launch: Launch) -> int | None:
+        assert (function, launch.blocks, launch.shared_bytes > 2**16) == (5, launch.cluster, True)
+        assert launch.cluster <= 8 or self.large
+        return {2: 66, 8: 15, 16: 7}.get(launch.cluster)
+
+
+@pytest.mark.parametrize(
+    ("capability", "broken", "text"),
+    [
+        ("90", False, "gpu:sm_90:132:2x66+8x15+16x7"),
+        ("90", True, "gpu:sm_90:132"),
+        ("80", False, "gpu:sm_80:132"),
+    ],
+)
+def test_a_device_says_how_many_clusters_it_has_room_for(
+    runtime: CudaRuntime, cupy: FakeCupy, capability: str, broken: bool, text: str
+) -> None:
+    def module(code: str) -> Any:
+        if broken:
+            raise RuntimeError("no compiler")
+        kernel = SimpleNamespace(kernel=SimpleNamespace(ptr=5))
+        return SimpleNamespace(get_function=lambda name: kernel)
+
+    attributes = {"MultiProcessorCount": 132}
+    device = SimpleNamespace(attributes=attributes, compute_capability=capability)
+    cupy.cuda.Device = lambda number: device
+    cupy.RawModule = module  # type: ignore[attr-defined]
+    runtime.launcher = Launcher()  # type: ignore[assignment]
+    assert runtime.describe() == text
+    del cupy.cuda.Device  # it is asked once
+    assert runtime.describe() == text

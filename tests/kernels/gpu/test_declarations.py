@@ -86,6 +86,15 @@ class FakeDriver:
         return self.answer
 
 
+class TellingDriver(FakeDriver):
+    """Says how many clusters run at once, or refuses to."""
+
+    def cuOccupancyMaxActiveClusters(self, count: Any, function: Any, told: Any) -> int:
+        self.cuLaunchKernelEx(told, function, (ctypes.addressof(One(0)),), None)
+        count._obj.value = 7
+        return self.answer
+
+
 class One(ctypes.Structure):
     """The arguments of no kernel."""
 
@@ -101,6 +110,15 @@ def test_a_launch_says_cluster_and_cooperation() -> None:
     assert made.told == [[3, 1, 1], [64, 1, 1], 0, [(2, [1, 0, 0])], 8]
     launch.allow_large_clusters(5)
     assert made.told == [14, 1]
+
+
+def test_the_driver_says_how_many_clusters_run_at_once() -> None:
+    launch = Launch("k", 16, 256, 99, cluster=16)
+    made = TellingDriver()
+    assert driver.KernelLauncher(made).clusters_at_once(5, launch) == 7
+    assert made.told[:4] == [[16, 1, 1], [256, 1, 1], 99, [(4, [16, 1, 1])]]
+    assert driver.KernelLauncher(TellingDriver(answer=1)).clusters_at_once(5, launch) is None
+    assert driver.KernelLauncher(FakeDriver()).clusters_at_once(5, launch) is None
 
 
 def test_a_refused_launch_names_the_kernel_and_another_engine() -> None:

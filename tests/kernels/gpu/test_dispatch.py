@@ -21,7 +21,7 @@ from dlgru.kernels import plain
 from dlgru.kernels.gpu import cluster, costs, cudnn, graph, group, persistent, registry
 from dlgru.kernels.gpu.device import Device, device_name, device_of
 from dlgru.kernels.gpu.registry import device_text
-from dlgru.kernels.gpu.tilings import SHAPES, kernel
+from dlgru.kernels.gpu.tilings import CLUSTERS, SHAPES, Tiling, kernel
 from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.gpu_cases import H100
 
@@ -29,6 +29,7 @@ ENGINES = (cluster, group, cudnn, graph)
 BASE = Spec(100, 32, 64, 128, single, device=H100)
 DEVICES = [Device(arch, n) for arch, n in ((70, 80), (75, 40), (80, 108), (86, 46), (89, 76))]
 DEVICES += [Device(90, 132), Device(100, 148), Device(120, 84), Device(90, 16)]
+DEVICES += [Device(90, 132, ((2, 66), (4, 32), (8, 15), (16, 7))), Device(90, 12, ((16, 0),))]
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,21 @@ def test_clusters_need_a_new_gpu_and_states_that_fit() -> None:
     assert "257" in str(cluster.accepts(BASE._replace(H=257, dtype=double)))
 
 
+def test_clusters_need_room_at_the_same_time() -> None:
+    """As many as the driver has said, else as many as a division gives; none is a refusal."""
+    told = BASE._replace(device="gpu:sm_90:132:8x12+16x0", H=256, B=16 * 8)
+    divided = told._replace(device=H100)
+    tiling = Tiling(256, 8, 8)
+    known = {spec: device_of(spec.device) for spec in (told, divided)}
+    assert [device.at_once("cluster", 8) for device in known.values()] == [12, 16]
+    assert [device.at_once("group", 8) for device in known.values()] == [16, 16]
+    cost = {spec: costs.persistent(spec, known[spec], tiling, "cluster") for spec in known}
+    assert cost[told] == pytest.approx(2 * cost[divided])
+    assert "has room" in str(cluster.accepts(told._replace(H=512)))
+    assert cluster.accepts(divided._replace(H=512)) is True
+    assert "has room" in str(cluster.accepts(divided._replace(H=512, device="gpu:sm_90:12")))
+
+
 def test_groups_need_as_many_multiprocessors_as_they_have_blocks() -> None:
     assert group.accepts(BASE._replace(H=1024)) is True
     assert "64 blocks" in str(group.accepts(BASE._replace(H=1024, device="gpu:sm_75:40")))
@@ -144,6 +160,8 @@ def test_what_is_accepted_fits_the_device(device: Device, way: str) -> None:
             assert max(wave.groups for wave in waves) * tiling.blocks <= device.processors
         if way == "cluster":
             assert tiling.blocks <= device.cluster
+            assert tiling.blocks in (1, *CLUSTERS)
+            assert device.at_once(way, tiling.blocks) > 0
 
 
 @pytest.mark.parametrize(
