@@ -115,12 +115,15 @@ def every_mode(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
 
 def every_kernel(cupy: Any, budget: Budget) -> list[dict[str, Any]]:
     """Every compiled form of the persistent kernels."""
-    forms = compiled.forms(runtime_of(cupy).describe())
+    names, answers = [], []
     with poison(cupy):
-        answers = [
-            compiled.compared(form, _send(cupy), _fetch) for form in budget.within("kernels", forms)
-        ]
-    return _told(answers, "compiled forms")
+        for form in budget.within("kernels", compiled.forms(runtime_of(cupy).describe())):
+            names.append(form.forward)
+            answers.append(compiled.compared(form, _send(cupy), _fetch))
+            if not answers[-1].ok:
+                print(f"    with {form.forward}", flush=True)
+    rows = zip(names, _told(answers, "compiled forms"), strict=True)
+    return [{"kernel": name, **row} for name, row in rows]
 
 
 def _told(answers: list[correctness.Answer], what: str) -> list[dict[str, Any]]:
