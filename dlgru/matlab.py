@@ -81,10 +81,15 @@ min = _shadow("min", "key", "default")
 round = _shadow("round", "ndigits")
 sum = _shadow("sum", "start")
 
-_QUESTIONS = """
-    isUnderlyingType iscell isdlarray isempty isequal isfield isgpuarray isstruct istable
-""".split()
-globals().update({name: _logical(name) for name in _QUESTIONS})
-globals()["canUseGPU"] = NeedsParentheses(_logical("canUseGPU"))
+isUnderlyingType = _logical("isUnderlyingType")
+iscell = _logical("iscell")
+isdlarray = _logical("isdlarray")
+isempty = _logical("isempty")
+isequal = _logical("isequal")
+isfield = _logical("isfield")
+isgpuarray = _logical("isgpuarray")
+isstruct = _logical("isstruct")
+istable = _logical("istable")
+canUseGPU = NeedsParentheses(_logical("canUseGPU"))
 
 __all__ = [*dlgru.__all__, *"abs all any max min round sum pi inf nan eps".split()]
