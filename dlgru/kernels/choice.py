@@ -91,8 +91,14 @@ def about_engines() -> str:
 
 # -- the choice ------------------------------------------------------------------------
 
-_environment = os.environ.get("DLGRU_ENGINE") or None
-_forced: ContextVar[str | None] = ContextVar("dlgru engine", default=None)
+_forced: ContextVar[str | None] = ContextVar(
+    "dlgru engine", default=os.environ.get("DLGRU_ENGINE") or None
+)
+forced_engine = _forced.get
+"""Return the name of the engine that is forced at this moment, if one is.
+
+The variable's own method, because every call of ``gru`` asks.
+"""
 
 
 @contextmanager
@@ -121,11 +127,6 @@ def use_engine(name: str) -> Iterator[None]:
         yield
     finally:
         _forced.reset(before)
-
-
-def forced_engine() -> str | None:
-    """Return the name of the engine that is forced at this moment, if one is."""
-    return _forced.get() or _environment
 
 
 def choose(spec: Spec) -> Engine:
@@ -212,7 +213,7 @@ def why(spec: Spec | None = None, **fields: Any) -> Explanation:
     else:
         lines += _explained(_spec_of({**(spec._asdict() if spec else {}), **fields}), forced)
     if forced is not None:
-        by = "DLGRU_ENGINE" if _forced.get() is None else "use_engine"
+        by = "DLGRU_ENGINE" if _forced.get(None) is None else "use_engine"
         lines.append(f'"{forced}" is forced by {by}')
     return Explanation("\n".join([*lines, about_engines()]))
 
