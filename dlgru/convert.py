@@ -69,7 +69,7 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
     elif hasattr(type(x), "__dlpack__") and type(x) is not DLArray:
         data = _from_dlpack(x, function, argument)
     else:
-        _check_given(x, function, argument)
+        check_given(x, function, argument)
         raise _bad_class(type(x).__name__, function, argument)
     if data.dtype not in CLASS_NAMES:
         raise _bad_class(f"of class {data.dtype}", function, argument)
@@ -92,7 +92,7 @@ def _from_list(x: Any, function: str, argument: str) -> RawArray:
         if isinstance(item, (DLArray, Value)) or (
             not is_number(item) and not isinstance(item, np.generic)
         ):
-            _check_given(item, function, argument)
+            check_given(item, function, argument)
             kind = "an array" if hasattr(item, "shape") else a_kind(item)
             raise DlgruTypeError(
                 "A list stands for a row or matrix of numbers",
@@ -152,7 +152,7 @@ def _leaves(x: Any) -> Any:
             yield item
 
 
-def _check_given(x: Any, function: str, argument: str) -> None:
+def check_given(x: Any, function: str, argument: str) -> None:
     """Say what was meant by a field that does not exist, or a function not called."""
     if type(x) is MissingField:
         raise_missing(x)

@@ -110,10 +110,9 @@ def value_text(value: object, class_name: ClassName | None = None) -> str:
         return "[]"
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, Mapping):  # before `summary`, which may be the name of a field
+    if isinstance(value, Mapping):
         return "[1×1 struct]"
-    # Asked of the class: a column of a table may have any name.
-    summary = getattr(type(value), "summary", None) or getattr(type(value), "_summary", None)
+    summary = getattr(type(value), "summary", None)  # of the class: a column may have any name
     if callable(summary):
         return f"[{summary(value)}]"
     if isinstance(value, list | tuple):

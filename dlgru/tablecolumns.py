@@ -103,15 +103,13 @@ def rows_of(column: Any, rows: Entry) -> Any:
 
 def with_rows(column: Any, at: Any, given: Any, name: str) -> Any:
     """Return another column of this kind with the rows `at` (an index array) replaced."""
-    kinds = [Strings if isinstance(c, Strings) else isinstance(c, Cell) for c in (column, given)]
-    if kinds[0] != kinds[1]:
-        words = {Strings: "text", True: "a cell", False: "an array"}
+    if _kind(given) != _kind(column):
         raise DlgruTypeError(
             identifier="dlgru:table:column",
             function="T.m[...] = value",
             argument=f'column "{name}" of the value',
-            came=words[kinds[1]],
-            expected=f"{words[kinds[0]]}, as in the table",
+            came=_kind(given),
+            expected=f"{_kind(column)}, as in the table",
         )
     if isinstance(column, Cell):
         out = column.copy()
@@ -121,3 +119,9 @@ def with_rows(column: Any, at: Any, given: Any, name: str) -> Any:
     new = column.copy() if isinstance(column, np.ndarray) else fresh(column)
     new[at, ...] = given
     return new
+
+
+def _kind(column: Any) -> str:
+    if isinstance(column, Strings):
+        return "text"
+    return "a cell" if isinstance(column, Cell) else "an array"

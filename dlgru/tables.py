@@ -144,7 +144,8 @@ class Table:
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return (_rebuilt, (self._columns,))
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """Return what stands for the table where it is an element: ``2×3 table``."""
         return f"{_height(self)}×{len(self._columns)} table"
 
     def __repr__(self) -> str:
@@ -247,10 +248,14 @@ def _subscripts(t: Table, key: Any, matlab: bool) -> tuple[Any, Any]:
     return rows, position(columns)
 
 
+def _entries(t: Table, key: Any, matlab: bool) -> tuple[Entry, Entry]:
+    """Rows and columns that subscripts name."""
+    rows, columns = read(_subscripts(t, key, matlab), (_height(t), len(t._columns)), matlab).entries
+    return rows, columns
+
+
 def _selected(t: Table, key: Any, matlab: bool) -> Table:
-    subscripts = _subscripts(t, key, matlab)
-    rows, columns = read(subscripts, (_height(t), len(t._columns)), matlab).entries
-    return _taken(t, rows, columns)
+    return _taken(t, *_entries(t, key, matlab))
 
 
 def _taken(t: Table, rows: Entry, columns: Entry) -> Table:
@@ -271,8 +276,7 @@ def _write(t: Table, key: Any, value: Any, matlab: bool) -> None:
             expected="a table",
             fix="to set single rows assign to the column: T.Loss.m[rows] = values",
         )
-    subscripts = _subscripts(t, key, matlab)
-    rows, columns = read(subscripts, (_height(t), len(t._columns)), matlab).entries
+    rows, columns = _entries(t, key, matlab)
     at = np.arange(_height(t))[rows]
     names = [list(t._columns)[k] for k in np.arange(len(t._columns))[columns]]
     size = (_height(value), len(value._columns))

@@ -222,8 +222,9 @@ def colon(first: Any, step: Any, last: Any = None) -> DLArray:
     <BLANKLINE>
          1     3     5     7
     """
-    if isinstance(first, End) or isinstance(step, End) or isinstance(last, End):
-        waiting: Any = End.of(colon, *[x for x in (first, step, last) if x is not None])
+    given = [x for x in (first, step, last) if x is not None]
+    if any(isinstance(x, End) for x in given):
+        waiting: Any = End.of(colon, *given)
         return waiting  # type: ignore[no-any-return]
     a = real_number(first, "colon", "first")
     d = 1.0 if last is None else real_number(step, "colon", "step")

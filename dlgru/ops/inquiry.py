@@ -9,14 +9,13 @@ import numpy as np
 
 from dlgru.array import DLArray
 from dlgru.backend import is_device_array, to_host
-from dlgru.calls import NeedsParentheses, any_spelling, known_keywords
+from dlgru.calls import any_spelling, known_keywords
 from dlgru.cells import Cell
-from dlgru.convert import labels_of, to_raw, two_d
+from dlgru.convert import check_given, labels_of, to_raw, two_d
 from dlgru.errors import DlgruValueError
 from dlgru.labels import check_format, positions
 from dlgru.ops.sizes import dimension
 from dlgru.sameness import alike
-from dlgru.structs import MissingField, raise_missing
 from dlgru.tables import Table
 
 
@@ -176,11 +175,8 @@ def isequal(A: Any, B: Any) -> bool:
     >>> dl.isequal(dl.struct("a", 1, "b", "x"), dl.struct("b", "x", "a", 1))
     True
     """
-    for x in (A, B):
-        if type(x) is MissingField:
-            raise_missing(x)
-        if isinstance(x, NeedsParentheses):
-            bool(x)  # says that its parentheses are missing
+    check_given(A, "isequal", "A")
+    check_given(B, "isequal", "B")
     return _equal(A, B)
 
 

@@ -254,12 +254,9 @@ def vertcat(*arrays: Any) -> DLArray:
 
 
 def _joined_or_waiting(function: Any, dim: int, arrays: tuple[Any, ...]) -> Any:
-    try:
-        return _joined(function.__name__, dim, arrays)
-    except DlgruTypeError:
-        if [a for a in arrays if isinstance(a, End)]:
-            return End.of(function, *arrays)  # an index such as horzcat(1, end)
-        raise
+    if any(isinstance(x, End) for x in arrays):
+        return End.of(function, *arrays)  # an index such as horzcat(1, end)
+    return _joined(function.__name__, dim, arrays)
 
 
 def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> DLArray:

@@ -6,42 +6,52 @@ that name lies a little below it.  So it works on the decimal digits, number by 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
 
-from dlgru.array import DLArray, Value, wrap
-from dlgru.backend import REAL_OF, colmajor, half_away, seal, to_host, xp_of
+from dlgru.array import DLArray, wrap
+from dlgru.backend import REAL_OF, colmajor, half_away, to_host, xp_of
 from dlgru.convert import labels_of, to_value
 from dlgru.op import Public, keep, primitive
 from dlgru.ops.pairs import counted
 from dlgru.ops.sizes import whole
 
 
-def _rounding(name: str, how: Any, doc: str) -> Public:
+def _rounding(name: str, how: Callable[[Any], Any], doc: str) -> Public:
     def forward(X: Any) -> Any:
-        x = counted(X)
-        if x.dtype not in REAL_OF:
-            return how(x)
-        # Both parts are rounded; their sum with 1j would make NaN out of an infinite part.
-        out = colmajor(xp_of(x), x.shape, x.dtype)
-        out.real, out.imag = how(x.real), how(x.imag)
-        return out
+        return _by_parts(how, X)
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
     op = primitive(name, labels=keep, differentiable=False)(forward)
-
-    @op.cases
-    def _(r: Any) -> Any:
-        yield (r(3, 2, fmt="CB"),)
-        yield (r.constant([[-2.5, -0.5, 0.5, 2.5]], "CB"),)
-
+    op.cases(_cases)
     return op
 
 
-round = _rounding("round", half_away, "")
+def _by_parts(how: Callable[[Any], Any], X: Any) -> Any:
+    x = counted(X)
+    if x.dtype not in REAL_OF:
+        return how(x)
+    # Both parts are rounded; their sum with 1j would make NaN out of an infinite part.
+    out = colmajor(xp_of(x), x.shape, x.dtype)
+    out.real, out.imag = how(x.real), how(x.imag)
+    return out
+
+
+def _cases(r: Any) -> Any:
+    yield (r(3, 2, fmt="CB"),)
+    yield (r.constant([[-2.5, -0.5, 0.5, 2.5]], "CB"),)
+
+
+@primitive("round", differentiable=False)
+def round(X: Any, N: int | None = None) -> Any:
+    return _by_parts(half_away if N is None else lambda x: _to_digits(x, N), X)
+
+
+round.cases(_cases)
 
 
 @round.door
@@ -65,17 +75,20 @@ def _round(X: Any, N: Any = None) -> DLArray:
     value, labels = to_value(X, "round"), labels_of(X)
     if N is None:
         return wrap(round.op.on_values(value), labels)
-    x = counted(value.data)
-    host, digits = to_host(x), max(-400, min(400, whole(N, "round", "N")))
-    out = colmajor(np, host.shape, host.dtype)
-    for part in ("real", "imag") if host.dtype in REAL_OF else ("real",):
-        numbers = [_to_digits(n, digits) for n in getattr(host, part).ravel(order="F")]
-        getattr(out, part)[...] = np.reshape(numbers, host.shape, order="F")
-    return wrap(Value(seal(xp_of(x).asarray(out, order="F"))), labels)
+    digits = max(-400, min(400, whole(N, "round", "N")))
+    return wrap(round.op.on_values(value, N=digits), labels)
 
 
-def _to_digits(x: Any, digits: int) -> float:
-    """The real NumPy number `x` with so many digits after the point, halves away from zero."""
+def _to_digits(x: Any, digits: int) -> Any:
+    """Real numbers with so many digits after the point, halves away from zero."""
+    host = to_host(x)
+    numbers = [_written_to(n, digits) for n in host.ravel(order="F")]
+    out = colmajor(xp_of(x), host.shape, host.dtype)
+    out[...] = xp_of(x).asarray(np.reshape(numbers, host.shape, order="F"))
+    return out
+
+
+def _written_to(x: Any, digits: int) -> float:
     written = Decimal(str(x))
     exponent = written.as_tuple().exponent
     if not isinstance(exponent, int) or exponent >= -digits:  # NaN, Inf, or short enough
