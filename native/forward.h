@@ -3,6 +3,7 @@
 #ifndef DLGRU_FORWARD_H
 #define DLGRU_FORWARD_H
 
+#include "exchange.h"
 #include "gates.h"
 #include "pack.h"
 #include "places.h"
@@ -175,14 +176,17 @@ static void input_product(const dlgru_run *run, const forward_weights *w, forwar
 
 /* Steps s0 … s1-1 of a single row, the one at `place`: up to four panels at once, where they lie side
    by side, in a panel's group or in the matrix itself.  The row's inputs start at row `first`.  All
-   steps in one function: the calls and pointers of a step cost a tenth of it at H = 64. */
-static void steps_of_one(const dlgru_run *run, const forward_weights *w, const forward_rows *r, ptrdiff_t place,
-                         ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t first, ptrdiff_t rows, range units) {
+   steps in one function: the calls and pointers of a step cost a tenth of it at H = 64.  Returns the
+   step it has come to: s1, or an earlier one if from there on the parts have other shares. */
+static ptrdiff_t steps_of_one(const dlgru_run *run, const forward_weights *w, const forward_rows *r, ptrdiff_t place,
+                              ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t first, ptrdiff_t rows, range units, int part,
+                              int parts, range *shares) {
     _Alignas(64) real sums[WIDEST * LANES];
     const real *from[ABREAST_PANELS];
     real *to[ABREAST_PANELS], *saved[ABREAST_PANELS];
     const ptrdiff_t H = run->H, next_panel = rows * 3 * LANES, full = H / LANES, b = observation(run, place);
     const ptrdiff_t groups = (units.end - units.first + ABREAST_PANELS - 1) / ABREAST_PANELS;
+    const range own = {units.first * LANES, smaller(H, units.end * LANES)};
     const gate_function close = closing_after[run->gate][run->act];
     const real *row = NULL;
     tile_operands o = {.rows = &row, .next_init = next_panel, .next_init_last = LANES, .out = sums};
@@ -196,7 +200,11 @@ static void steps_of_one(const dlgru_run *run, const forward_weights *w, const f
         /* Every second step goes back over the panels, and begins with states that were ready early. */
         const int turned = (int)(s & 1);
         row = state_before(run, t, b);
-        if (run->by_units) ask_for(row, H);
+        if (exchanges(run) && s > first_step(run, b)) {
+            if (!exchange(run, part, parts, shares, row, own)) return s;
+        } else if (run->by_units) {
+            ask_for(row, H);
+        }
         o.turned = !turned;
         for (ptrdiff_t k = 0; k < groups; k++) {
             ptrdiff_t p = units.first + (turned ? groups - 1 - k : k) * ABREAST_PANELS;
@@ -234,6 +242,7 @@ static void steps_of_one(const dlgru_run *run, const forward_weights *w, const f
             }
         }
     }
+    return s1;
 }
 
 /* The recurrent product and the gates for `n` rows of the table, whose inputs start at row `first`

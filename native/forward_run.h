@@ -82,12 +82,15 @@ static int walk(const dlgru_run *run, forward_memory *m, int part, int parts, ra
             }
             input_product(run, w, &m->rows[p], rows, units_of(run, (int)p, parts));
         }
-        if (run->B == 1 && !run->before && !run->by_units) {
-            const ptrdiff_t start = run->downward ? s1 - rows : s0;
-            steps_of_one(run, w, &m->rows[0], 0, start, start + rows, 0, rows, units_of(run, 0, 1));
-            continue;
+        ptrdiff_t reached = s0;
+        if (run->B == 1 && !run->before && shares->end - shares->first == 1) {
+            const ptrdiff_t start = run->downward ? s1 - rows : s0, end = start + rows;
+            reached = steps_of_one(run, w, &m->rows[part], 0, start, end, 0, rows, units_of(run, part, parts), part, parts, shares);
+            if (reached == end) continue;
+            if (part > 0) return 0;
+            first = reached - start;
         }
-        for (ptrdiff_t s = s0; s < s1; s++) {
+        for (ptrdiff_t s = reached; s < s1; s++) {
             ptrdiff_t n = 0;
             for (int second = 0; second <= run->before; second++) {
                 for (ptrdiff_t p = shares->first; p < shares->end; p++) {
@@ -95,7 +98,7 @@ static int walk(const dlgru_run *run, forward_memory *m, int part, int parts, ra
                     const range units = units_of(run, (int)p, parts);
                     n = running(run, places, time_of(run, s));
                     if (n == 1 && !run->before) {
-                        steps_of_one(run, w, r, places.first, s, s + 1, first, rows, units);
+                        steps_of_one(run, w, r, places.first, s, s + 1, first, rows, units, part, parts, shares);
                         continue;
                     }
                     point_at_rows(run, r, time_of(run, s), places);
@@ -114,17 +117,23 @@ static int walk(const dlgru_run *run, forward_memory *m, int part, int parts, ra
     return 1;
 }
 
+/* Marks what a part will write of the outputs. */
+static void mark_outputs(const dlgru_run *run, range panels) {
+    const ptrdiff_t unit = panels.first * LANES, end = smaller(run->H, panels.end * LANES);
+    for (ptrdiff_t t = 0; t < length_of(run, 0); t++) set_marks(output_row(run, t, 0) + unit, end - unit);
+}
+
 static void forward_part(void *job, int part, int parts) {
     const dlgru_run *run = job;
     forward_memory m;
     range shares = {part, part + 1};
     lay_out_forward(run, parts, &m);
-    if (!run->kept) {
-        pack_weights(run, &m.weights, share_of_panels(run, part, parts));
-        if (!meet(run, part, parts, &shares)) return;
-    }
+    if (!run->kept) pack_weights(run, &m.weights, share_of_panels(run, part, parts));
+    if (exchanges(run)) mark_outputs(run, units_of(run, part, parts));
+    if ((!run->kept || exchanges(run)) && !meet(run, part, parts, &shares)) return;
     if (run->by_units) {
         if (!walk(run, &m, part, parts, &shares)) return;
+        if (exchanges(run) && !meet(run, part, parts, &shares)) return; /* for the last row */
         for (ptrdiff_t p = shares.first; p < shares.end; p++)
             finish_places(run, (range){share(run->B, p, parts), share(run->B, p + 1, parts)});
     } else {

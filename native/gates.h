@@ -6,6 +6,7 @@
 #define DLGRU_GATES_H
 
 #include "activations.h"
+#include "exchange.h"
 
 typedef struct {
     const real *sums; /* [count][2 or 3][lane] as the tile left them */
@@ -32,7 +33,7 @@ INLINE void close_after(const int gate, const int act, const ptrdiff_t lanes, in
         const vec hidden = load(sums + 2 * LANES);
         const vec n = act_value(act, load(o->input + i * o->next_input) + r * hidden);
         const vec h = load_up_to(o->from[i] + at, lanes);
-        store_up_to(o->to[i] + at, n + z * (h - n), lanes);
+        hand_over(o->to[i] + at, n + z * (h - n), lanes);
         if (o->saved) {
             real *saved = o->saved[i] + 4 * at;
             store_up_to(saved, r, lanes);

@@ -32,6 +32,11 @@ INLINE real *output_row(const dlgru_run *run, ptrdiff_t t, ptrdiff_t b) {
     return (real *)run->y + (t * run->B + b) * run->H;
 }
 
+/* The first step of the walk at which observation b runs. */
+INLINE ptrdiff_t first_step(const dlgru_run *run, ptrdiff_t b) {
+    return run->downward ? run->T - length_of(run, b) : 0;
+}
+
 /* The state from which observation b takes its step at time t.  Walking downward it starts at
    its own last step; the output after that one is a zero, not a state. */
 INLINE const real *state_before(const dlgru_run *run, ptrdiff_t t, ptrdiff_t b) {

@@ -60,4 +60,10 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts);
    remains alone, and the other parts should return.  Parts that go on nevertheless still meet. */
 int dlgru_barrier_wait(dlgru_barrier *barrier, int part);
 
+/* In place of such a meeting, where a part has noticed otherwise that all have come to it: it has seen
+   something that each of them, part 0 included, wrote after the meeting before.  `waited` is how many
+   nanoseconds it took if this part had to sleep for it, else 0.  Returns the same; but only if that
+   is 0 is everything seen that others wrote before. */
+int dlgru_barrier_pass(dlgru_barrier *barrier, int part, long long waited);
+
 #endif

@@ -137,3 +137,26 @@ long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanosecond
         sleep_while(&signal->state, state | 1);
     }
 }
+
+/* -- looking at memory -------------------------------------------------------------------------- */
+
+enum { LITTLE = 20000 /* nanoseconds; the system makes it some 70 microseconds */ };
+
+static void sleep_a_little(void) {
+#if defined(_WIN32)
+    Sleep(1);
+#else
+    const struct timespec little = {0, LITTLE};
+    nanosleep(&little, 0);
+#endif
+}
+
+void dlgru_look_again(dlgru_patience *patience) {
+    PAUSE();
+    if (++patience->looks % 32) return; /* the clock is read only every so often */
+    const long long now = dlgru_now();
+    if (!patience->since) patience->since = now;
+    if (now - patience->since < DLGRU_SPIN) return;
+    sleep_a_little();
+    patience->slept = dlgru_now() - patience->since;
+}

@@ -24,6 +24,24 @@ void dlgru_signal_send(dlgru_signal *signal, unsigned count);
    thread had to sleep, else 0. */
 long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int spin);
 
+/* For those who look at memory until another thread has written it: how often in vain, since when,
+   and how many nanoseconds all took if this thread had to sleep, else 0. */
+typedef struct {
+    unsigned looks;
+    long long since, slept;
+} dlgru_patience;
+
+/* To be called after each look in vain, with all zeros at first: spins as long as a barrier does,
+   then sleeps a little each time. */
+void dlgru_look_again(dlgru_patience *patience);
+
+/* How long a thread spins at a barrier before it sleeps, in nanoseconds. */
+#if defined(DLGRU_IMPATIENT) /* in the fuzz, so that parts sleep often */
+#define DLGRU_SPIN 0
+#else
+#define DLGRU_SPIN 60000
+#endif
+
 /* Nanoseconds of a clock that only goes forward. */
 long long dlgru_now(void);
 

@@ -91,6 +91,7 @@ static void make(problem *p) {
         run->C = size(random, 20, 100);
         run->H = shared ? 60 + fuzz_below(random, 100) : size(random, 40, 150);
         if (shared) run->T += 10;
+        if (shared && fuzz_below(random, 3) == 0) run->B = 1; /* parts exchange rows instead of meeting */
     } while (run->T * run->B * run->H * (run->C + run->H) > 6000000);
     run->before = fuzz_below(random, 3) == 0;
     run->downward = fuzz_below(random, 2);

@@ -223,6 +223,26 @@ def test_results_do_not_depend_on_the_number_of_threads(sizes: tuple[int, ...], 
 
 
 @compiled
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_marks_a_missing_number_may_come_in_as_data(dtype: Any) -> None:
+    # One observation's row is its own signal (exchange.h): marks that were taken for data, or
+    # data that were taken for marks, would end in wrong numbers or in waiting for ever.
+    bits = np.array(0x7FA5A5A5 if dtype is np.float32 else 0x7FF5A5A5A5A5A5A5)
+    mark = bits.astype(np.uint32 if dtype is np.float32 else np.uint64).view(dtype)
+    case = make(30, 1, 40, 150, dtype=dtype)
+    for name in ("x", "h0", "W", "R", "b"):
+        spoiled = getattr(case, name).copy(order="F")
+        spoiled[::7] = mark
+        spoiled_case = case._replace(**{name: spoiled})
+        dl.set_num_threads(1)
+        alone = results(spoiled_case)
+        assert np.isnan(alone[0]).any()
+        dl.set_num_threads(2)
+        for one, two in zip(results(spoiled_case), alone, strict=True):
+            assert np.array_equal(one, two, equal_nan=True), name
+
+
+@compiled
 def test_many_callers_at_once_get_what_each_gets_alone() -> None:
     dl.set_num_threads(2)
     sizes = [(20, 37, 30, 70), (30, 1, 40, 150), (3, 2, 4, 5)]
