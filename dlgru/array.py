@@ -23,6 +23,7 @@ from dlgru.backend import RawArray, seal
 from dlgru.display import array_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import trimmed_rank
+from dlgru.parentheses import SubscriptsInBrackets
 from dlgru.tape import Tape
 
 
@@ -93,7 +94,7 @@ def recording_tape(inputs: Iterable[Any]) -> Tape | None:
     return tape
 
 
-class DLArray:
+class DLArray(SubscriptsInBrackets):
     """A deep-learning array: numeric data with optional dimension labels.
 
     Make one with :func:`dlarray`.  Functions keep MATLAB's names and meaning

@@ -24,6 +24,7 @@ from dlgru.labels import describe
 from dlgru.mfunction import call_with_nargout, own
 from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
+from dlgru.parentheses import is_function
 from dlgru.places import memory_of
 from dlgru.tape import Tape, next_id, pull_back
 from dlgru.tree import leaves, path_of, tree_map, way_to
@@ -73,7 +74,7 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
     <BLANKLINE>
        396   200
     """
-    if not callable(fun):
+    if not is_function(fun):
         raise DlgruTypeError(
             identifier="dlgru:dlfeval:function",
             function="dlfeval",

@@ -29,6 +29,7 @@ from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.display import in_braces, value_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
+from dlgru.parentheses import SubscriptsInBrackets
 from dlgru.sameness import same
 from dlgru.selecting import apply_read
 
@@ -36,7 +37,7 @@ LARGEST = 10**8
 """Elements that a cell has at most: Python lists of that many take gigabytes, not megabytes."""
 
 
-class Cell(list[Any]):
+class Cell(SubscriptsInBrackets, list[Any]):
     """A cell: a list with MATLAB's indexing in ``.m``; :func:`cell` makes empty ones.
 
     Examples

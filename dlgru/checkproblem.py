@@ -21,6 +21,7 @@ from dlgru.ops.classes import real
 from dlgru.ops.format import dlarray, extractdata, stripdims
 from dlgru.ops.reduction import sum
 from dlgru.ops.sizes import whole
+from dlgru.parentheses import is_function
 from dlgru.tree import leaves, rules_of, tree_map
 
 
@@ -51,7 +52,7 @@ class Problem:
         blocks: Any,
         random: np.random.Generator,
     ) -> None:
-        if not callable(fun):
+        if not is_function(fun):
             raise DlgruTypeError(
                 identifier="dlgru:checkgrad:function",
                 function="checkgrad",

@@ -21,6 +21,7 @@ from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.indexing import Shape
 from dlgru.mfunction import call_with_nargout
 from dlgru.namevalue import Flag
+from dlgru.parentheses import is_function
 from dlgru.structs import Struct
 from dlgru.subscript import trimmed
 
@@ -155,7 +156,7 @@ def _mapped(
     error_handler: Callable[..., Any] | None,
     nargout: int | None,
 ) -> Any:
-    if not callable(fun) or not inputs:
+    if not is_function(fun) or not inputs:
         raise DlgruTypeError(
             identifier=f"dlgru:{name}:arguments",
             function=name,

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, number_words
+from dlgru.parentheses import is_function
 
 
 class OneOf:
@@ -48,7 +49,7 @@ class OneOfOrCallable(OneOf):
     """One of a few words, or a function."""
 
     def check(self, given: Any, function: str, option: str) -> Any:
-        return given if callable(given) else super().check(given, function, option)
+        return given if is_function(given) else super().check(given, function, option)
 
 
 class Flag:

@@ -20,13 +20,14 @@ from dlgru.cells import Cell
 from dlgru.display import table_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing, size_text
 from dlgru.indexing import delete, read
+from dlgru.parentheses import SubscriptsInBrackets
 from dlgru.sameness import same
 from dlgru.subscript import COLON, Entry
 from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of, with_rows
 from dlgru.tree import register
 
 
-class Table:
+class Table(SubscriptsInBrackets):
     """A table; :func:`table` makes one from columns, ``Table(mapping)`` from a dictionary."""
 
     __slots__ = ("_columns",)

@@ -16,6 +16,7 @@ from dlgru.calls import known_keywords
 from dlgru.convert import to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.mfunction import call_with_nargout
+from dlgru.parentheses import is_function
 from dlgru.tables import Table
 from dlgru.tree import Path, path_of, rules_of, tree_map
 
@@ -196,7 +197,7 @@ def dlupdate(fun: Callable[..., Any], params: Any, *args: Any, nargout: int | No
     <BLANKLINE>
         0.6000    0.8000
     """
-    if not callable(fun):
+    if not is_function(fun):
         raise DlgruTypeError(
             identifier="dlgru:dlupdate:function",
             function="dlupdate",
