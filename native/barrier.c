@@ -13,10 +13,13 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
     barrier->parts = parts;
     barrier->rounds = 0;
     atomic_store_explicit(&barrier->alone_after, 0, memory_order_relaxed);
+    atomic_store_explicit(&barrier->meet_from, 0, memory_order_relaxed);
+    atomic_store_explicit(&barrier->dozing, 0, memory_order_relaxed);
     while (1 << barrier->rounds < parts) barrier->rounds++;
     for (int p = 0; p < parts; p++) {
         for (int k = 0; k < barrier->rounds; k++)
             dlgru_signal_init(&barrier->part[p].arrived[k], 0);
+        atomic_store_explicit(&barrier->part[p].dozes, 0, memory_order_relaxed);
         barrier->part[p].count = 0;
     }
 }
@@ -50,9 +53,33 @@ int dlgru_barrier_wait(dlgru_barrier *barrier, int part) {
     return go_on(barrier, part, count, gather(barrier, part, count));
 }
 
-int dlgru_barrier_pass(dlgru_barrier *barrier, int part, long long waited) {
-    const unsigned count = ++barrier->part[part].count;
-    if (go_on(barrier, part, count, waited)) return 1;
-    gather(barrier, part, count);
-    return 0;
+void dlgru_barrier_rouse(dlgru_barrier *barrier) {
+    for (int p = 0; p < barrier->parts; p++) dlgru_rouse(&barrier->part[p].dozes);
+}
+
+void dlgru_barrier_await(dlgru_barrier *barrier, int part, dlgru_awaited *awaited) {
+    atomic_uint *dozes = &barrier->part[part].dozes;
+    if (awaited->dozes) {
+        dlgru_doze(dozes);
+        awaited->slept = dlgru_now() - awaited->patience.since + 1;
+    } else if (dlgru_look_again(&awaited->patience)) {
+        return;
+    } else {
+        awaited->dozes = 1;
+        atomic_fetch_add(&barrier->dozing, 1);
+    }
+    atomic_store(dozes, 1); /* and then it looks once more before it sleeps */
+}
+
+int dlgru_barrier_pass(dlgru_barrier *barrier, int part, dlgru_awaited *awaited) {
+    const unsigned from = atomic_load_explicit(&barrier->meet_from, memory_order_relaxed);
+    const unsigned count = barrier->part[part].count + 1;
+    if (awaited->dozes) {
+        atomic_store(&barrier->part[part].dozes, 0);
+        atomic_fetch_sub(&barrier->dozing, 1);
+    }
+    if (from != 0 && count >= from) return dlgru_barrier_wait(barrier, part);
+    barrier->part[part].count = count;
+    if (awaited->slept) atomic_store_explicit(&barrier->meet_from, count + 1, memory_order_relaxed);
+    return go_on(barrier, part, count, awaited->slept);
 }

@@ -79,25 +79,29 @@ INLINE int is_there(const real *at, ptrdiff_t n) {
 }
 
 /* Waits for numbers that others hand over. */
-INLINE void look_for(const real *at, ptrdiff_t count, dlgru_patience *patience) {
+INLINE void look_for(const dlgru_run *run, int part, const real *at, ptrdiff_t count, dlgru_awaited *awaited) {
     for (ptrdiff_t k = 0; k < count; k += LANES)
-        while (!is_there(at + k, smaller(LANES, count - k))) dlgru_look_again(patience);
+        while (!is_there(at + k, smaller(LANES, count - k))) dlgru_barrier_await(run->barrier, part, awaited);
 }
 
-/* In place of a meeting, when this part has written the units `own` of a row: returns as `meet` does,
-   and as soon as the row is there.  Unless it returns 0, nothing else that others wrote is sure to
-   be seen. */
+/* In place of a meeting, when this part has written the units `own` of a row: returns as soon as the
+   row is there, 1 if all go on, else 0 and part 0 has all shares.  Only in that case is everything
+   seen that others wrote before. */
 INLINE int exchange(const dlgru_run *run, int part, int parts, range *shares, const real *row, range own) {
     if (shares->end - shares->first == parts) return 1;
-    dlgru_patience patience = {0};
-    look_for(row, own.first, &patience);
-    look_for(row + own.end, run->H - own.end, &patience);
+    if (!dlgru_barrier_passes(run->barrier, part)) {
+        meet(run, part, parts, shares);
+        return shares->end - shares->first < parts;
+    }
+    dlgru_awaited awaited = {0};
+    dlgru_barrier_tell(run->barrier);
+    look_for(run, part, row, own.first, &awaited);
+    look_for(run, part, row + own.end, run->H - own.end, &awaited);
     FENCE(__ATOMIC_ACQUIRE);
-    const int go_on = dlgru_barrier_pass(run->barrier, part, patience.slept);
-    if (patience.slept) FENCE(__ATOMIC_RELEASE); /* who sees the next row sees what was decided */
-    if (go_on) return 1;
-    *shares = (range){0, parts};
-    return 0;
+    const int go_on = dlgru_barrier_pass(run->barrier, part, &awaited);
+    if (awaited.slept) FENCE(__ATOMIC_RELEASE); /* who sees the next row sees what was decided */
+    if (!go_on) *shares = (range){0, parts};
+    return go_on;
 }
 
 #endif

@@ -141,11 +141,12 @@ static void make_workers(int wanted) {
    as long as one part alone would.  One sleep of the caller means nothing; after a few of them it
    asks whether the team still pays.  Shares are about equal: alone part 0 needs about `parts` times
    what it works.  If the team does not pay it rests, after a single mishap
-   not much longer than that took, but twice as long each time that the next trial fails soon. */
+   not much longer than that took, but twice as long each time that the next trial fails soon: a run
+   that began while it rested ends first, and a trial takes its time to fail. */
 #if defined(DLGRU_IMPATIENT)
-enum { SLEEPS = 2, LONGEST_REST = 0 };
+enum { SLEEPS = 2, LONGEST_REST = 0, SOON = 0 };
 #else
-enum { SLEEPS = 4, LONGEST_REST = 200000000 /* nanoseconds */ };
+enum { SLEEPS = 4, LONGEST_REST = 200000000 /* nanoseconds */, SOON = 10000000 };
 #endif
 
 static atomic_llong rests_until;
@@ -163,7 +164,7 @@ int dlgru_team_pays(long long nanoseconds) {
     const int pays = LONGEST_REST > 0 && team.waited <= (team.parts - 1) * worked;
     if (!pays) {
         const long long last = atomic_load_explicit(&rests_until, memory_order_relaxed);
-        team.rest = now - last < team.rest ? 2 * team.rest : 4 * team.waited;
+        team.rest = now - last < team.rest + SOON ? 2 * team.rest : 4 * team.waited;
         if (team.rest > LONGEST_REST) team.rest = LONGEST_REST;
         atomic_store_explicit(&rests_until, now + team.rest, memory_order_relaxed);
     }

@@ -42,9 +42,12 @@ int dlgru_team_pays(long long nanoseconds);
 typedef struct {
     int parts, rounds;
     atomic_uint alone_after; /* the meeting after which part 0 goes on alone; 0 for none */
+    atomic_uint meet_from;   /* the meeting from which on no part passes; 0 for none */
+    atomic_uint dozing;      /* parts that sleep until rows are there, or are about to */
     char gap[64];            /* what different parts write lies on different cache lines */
     struct {
         dlgru_signal arrived[6]; /* one a round; 2^6 = DLGRU_MAX_PARTS */
+        atomic_uint dozes;       /* 1 while this part is to be woken */
         char gap[64];            /* others write above, this part below */
         unsigned count;
         char end[60];
@@ -60,10 +63,39 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts);
    remains alone, and the other parts should return.  Parts that go on nevertheless still meet. */
 int dlgru_barrier_wait(dlgru_barrier *barrier, int part);
 
-/* In place of such a meeting, where a part has noticed otherwise that all have come to it: it has seen
-   something that each of them, part 0 included, wrote after the meeting before.  `waited` is how many
-   nanoseconds it took if this part had to sleep for it, else 0.  Returns the same; but only if that
-   is 0 is everything seen that others wrote before. */
-int dlgru_barrier_pass(dlgru_barrier *barrier, int part, long long waited);
+/* In place of such meetings a part may look at what the others write, until everything is there that
+   they write before a meeting: then it *passes* the meeting.
+
+       if (dlgru_barrier_passes(barrier, part)) {
+           dlgru_barrier_tell(barrier);
+           while (something is missing) dlgru_barrier_await(barrier, part, &awaited);
+           go_on = dlgru_barrier_pass(barrier, part, &awaited);
+       } else
+           go_on = dlgru_barrier_wait(barrier, part);
+
+   `go_on` is as above; but only if it is 0 is everything seen that others wrote.  If a part has had to
+   sleep, all parts really meet from the next time on: there nobody is woken too late. */
+typedef struct {
+    dlgru_patience patience;
+    int dozes;
+    long long slept; /* nanoseconds; 0 if this part need not sleep */
+} dlgru_awaited;
+
+/* Whether a part may pass the next meeting, as far as it knows. */
+static inline int dlgru_barrier_passes(const dlgru_barrier *barrier, int part) {
+    const unsigned from = atomic_load_explicit(&barrier->meet_from, memory_order_relaxed);
+    return from == 0 || barrier->part[part].count < from;
+}
+
+void dlgru_barrier_rouse(dlgru_barrier *barrier);
+
+/* Wake those who sleep for what this part has just written.  Perhaps not one who falls asleep at this
+   moment: it will look again within a millisecond. */
+static inline void dlgru_barrier_tell(dlgru_barrier *barrier) {
+    if (atomic_load_explicit(&barrier->dozing, memory_order_relaxed)) dlgru_barrier_rouse(barrier);
+}
+
+void dlgru_barrier_await(dlgru_barrier *barrier, int part, dlgru_awaited *awaited);
+int dlgru_barrier_pass(dlgru_barrier *barrier, int part, dlgru_awaited *awaited);
 
 #endif

@@ -5,8 +5,8 @@
 
 /* -- how the system lets a thread sleep ---------------------------------------------------------
 
-   sleep_while(word, value) returns when the word no longer has that value, or sooner;
-   wake(word) ends such a sleep. */
+   sleep_while(word, value, milliseconds) returns when the word no longer has that value, or sooner,
+   and at the latest after that time, if it is not 0; wake(word) ends such a sleep. */
 
 #if defined(__linux__)
 
@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static void sleep_while(atomic_uint *word, unsigned value) {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0, 0, 0);
+static void sleep_while(atomic_uint *word, unsigned value, int milliseconds) {
+    const struct timespec most = {0, milliseconds * 1000000L};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, milliseconds ? &most : 0, 0, 0);
 }
 
 static void wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0); }
@@ -33,7 +34,7 @@ static SRWLOCK lock = SRWLOCK_INIT;
 static CONDITION_VARIABLE changed = CONDITION_VARIABLE_INIT;
 #define LOCK() AcquireSRWLockExclusive(&lock)
 #define UNLOCK() ReleaseSRWLockExclusive(&lock)
-#define SLEEP() SleepConditionVariableSRW(&changed, &lock, INFINITE, 0)
+#define SLEEP(milliseconds) SleepConditionVariableSRW(&changed, &lock, milliseconds ? milliseconds : INFINITE, 0)
 #define WAKE_ALL() WakeAllConditionVariable(&changed)
 
 void dlgru_waiting_after_fork(void) {}
@@ -44,8 +45,17 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 #define LOCK() pthread_mutex_lock(&lock)
 #define UNLOCK() pthread_mutex_unlock(&lock)
-#define SLEEP() pthread_cond_wait(&changed, &lock)
+#define SLEEP(milliseconds) sleep_until_changed(milliseconds)
 #define WAKE_ALL() pthread_cond_broadcast(&changed)
+
+static int sleep_until_changed(int milliseconds) { /* returns 0 when the time is over */
+    if (!milliseconds) return pthread_cond_wait(&changed, &lock) == 0;
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_nsec += milliseconds * 1000000L;
+    if (end.tv_nsec >= 1000000000L) end.tv_sec++, end.tv_nsec -= 1000000000L;
+    return pthread_cond_timedwait(&changed, &lock, &end) == 0;
+}
 
 void dlgru_waiting_after_fork(void) {
     /* A thread that is gone may have held the lock. */
@@ -54,9 +64,10 @@ void dlgru_waiting_after_fork(void) {
 }
 #endif
 
-static void sleep_while(atomic_uint *word, unsigned value) {
+static void sleep_while(atomic_uint *word, unsigned value, int milliseconds) {
     LOCK();
-    while (atomic_load_explicit(word, memory_order_acquire) == value) SLEEP();
+    while (atomic_load_explicit(word, memory_order_acquire) == value)
+        if (!SLEEP(milliseconds)) break;
     UNLOCK();
 }
 
@@ -134,29 +145,25 @@ long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanosecond
                                 &signal->state, &state, state | 1, memory_order_acq_rel,
                                 memory_order_acquire))
             continue;
-        sleep_while(&signal->state, state | 1);
+        sleep_while(&signal->state, state | 1, 0);
     }
 }
 
 /* -- looking at memory -------------------------------------------------------------------------- */
 
-enum { LITTLE = 20000 /* nanoseconds; the system makes it some 70 microseconds */ };
-
-static void sleep_a_little(void) {
-#if defined(_WIN32)
-    Sleep(1);
-#else
-    const struct timespec little = {0, LITTLE};
-    nanosleep(&little, 0);
-#endif
-}
-
-void dlgru_look_again(dlgru_patience *patience) {
+int dlgru_look_again(dlgru_patience *patience) {
     PAUSE();
-    if (++patience->looks % 32) return; /* the clock is read only every so often */
+    if (++patience->looks % 32) return 1; /* the clock is read only every so often */
     const long long now = dlgru_now();
     if (!patience->since) patience->since = now;
-    if (now - patience->since < DLGRU_SPIN) return;
-    sleep_a_little();
-    patience->slept = dlgru_now() - patience->since;
+    return now - patience->since < DLGRU_SPIN;
+}
+
+void dlgru_doze(atomic_uint *word) {
+    const unsigned value = atomic_load_explicit(word, memory_order_acquire);
+    if (value) sleep_while(word, value, 1);
+}
+
+void dlgru_rouse(atomic_uint *word) {
+    if (atomic_exchange_explicit(word, 0, memory_order_acq_rel)) wake(word);
 }

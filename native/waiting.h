@@ -24,16 +24,19 @@ void dlgru_signal_send(dlgru_signal *signal, unsigned count);
    thread had to sleep, else 0. */
 long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int spin);
 
-/* For those who look at memory until another thread has written it: how often in vain, since when,
-   and how many nanoseconds all took if this thread had to sleep, else 0. */
+/* For those who look at memory until another thread has written it: how often they looked in vain,
+   and since when. */
 typedef struct {
     unsigned looks;
-    long long since, slept;
+    long long since;
 } dlgru_patience;
 
-/* To be called after each look in vain, with all zeros at first: spins as long as a barrier does,
-   then sleeps a little each time. */
-void dlgru_look_again(dlgru_patience *patience);
+/* To be called after each look in vain, with all zeros at first: returns 0 when it is time to sleep. */
+int dlgru_look_again(dlgru_patience *patience);
+
+/* Sleep while the word is not 0, a millisecond at most; set it to 0, and wake who sleeps so. */
+void dlgru_doze(atomic_uint *word);
+void dlgru_rouse(atomic_uint *word);
 
 /* How long a thread spins at a barrier before it sleeps, in nanoseconds. */
 #if defined(DLGRU_IMPATIENT) /* in the fuzz, so that parts sleep often */
