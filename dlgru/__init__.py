@@ -6,6 +6,7 @@ the public list; ``from dlgru import *`` leaves out the names that would shadow 
 Python builtin (they are there as ``dlgru.sum`` and so on, and in ``dlgru.matlab``).
 """
 
+from dlgru import allocator as _allocator
 from dlgru import kernels as kernels
 from dlgru.array import DLArray as DLArray
 from dlgru.autodiff import dlfeval as dlfeval
@@ -151,6 +152,8 @@ from dlgru.training.updates import rmspropupdate as rmspropupdate
 from dlgru.training.updates import sgdmupdate as sgdmupdate
 
 __version__ = "0.1.0"
+
+_allocator.keep_freed_memory()
 
 __all__ = [
     "Cell",

@@ -25,7 +25,7 @@ MODULES = {
 
 # A module imports only what stands before it in this list.
 FLOORS = {
-    "ground": "errors parentheses namevalue labels backend devicelibrary",
+    "ground": "allocator errors parentheses namevalue labels backend devicelibrary",
     "machinery": """
         calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
         endmark subscript pythonbrackets matlabparens indexing selecting
