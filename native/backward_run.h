@@ -283,6 +283,8 @@ static int walk_back(const dlgru_run *run, backward_memory *m, int part, int par
             for (int second = 0; second <= run->before; second++) {
                 for (ptrdiff_t p = shares->first; p < shares->end; p++)
                     slopes_of_step(run, m, t, first, second, (int)p, parts);
+                /* What comes before the first step has a gradient only if somebody asked for it. */
+                if (s == 0 && second == run->before && !run->dh0) break;
                 if (run->by_units && !meet(run, part, parts, shares)) return 0;
                 for (ptrdiff_t p = shares->first; p < shares->end; p++)
                     product_of_step(run, m, t, first, second, (int)p, parts);
