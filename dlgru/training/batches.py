@@ -132,17 +132,22 @@ def _sequences(X: Any, axis: int) -> list[Value]:
         x.value if type(x) is DLArray else Value(to_raw(x, "padsequences", f"X[{k}]"))
         for k, x in enumerate(X)
     ]
-    rank = max(axis + 1, *[len(v.shape) for v in values])
-    values = [v.reshape(v.shape + (1,) * (rank - len(v.shape))) for v in values]
-    first = values[0].shape
-    for k, v in enumerate(values):
-        if v.shape[:axis] + v.shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+    shapes = [v.shape for v in values]
+    rank = max(axis + 1, *[len(shape) for shape in shapes])
+    for k, shape in enumerate(shapes):
+        if len(shape) < rank:
+            shapes[k] = shape + (1,) * (rank - len(shape))
+            values[k] = values[k].reshape(shapes[k])
+    first = shapes[0]
+    front, back = first[:axis], first[axis + 1 :]
+    for k, shape in enumerate(shapes):
+        if shape[:axis] != front or shape[axis + 1 :] != back:
             raise DlgruValueError(
                 f"Sequences may differ in size along dimension {axis + 1} only",
                 identifier="dlgru:padsequences:sizes",
                 function="padsequences",
                 argument=f"X[{k}]",
-                came=size_text(v.shape),
+                came=size_text(shape),
                 expected=f"{size_text(first)} but for dimension {axis + 1}, as X[0] is",
             )
     return values
