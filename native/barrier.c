@@ -25,22 +25,22 @@ void dlgru_barrier_init(dlgru_barrier *barrier, int parts) {
 }
 
 /* Tells the others that this part has come to meeting number `count`, and waits for them; returns
-   how many nanoseconds it took if this part had to sleep, else 0. */
-static long long gather(dlgru_barrier *barrier, int part, unsigned count) {
+   whether this part had to sleep. */
+static int gather(dlgru_barrier *barrier, int part, unsigned count) {
     const int parts = barrier->parts;
-    long long waited = 0;
+    int slept = 0;
     for (int k = 0; k < barrier->rounds; k++) {
         int told = part + (1 << k);
         if (told >= parts) told -= parts;
         dlgru_signal_send(&barrier->part[told].arrived[k], count);
-        waited += dlgru_signal_wait(&barrier->part[part].arrived[k], count, DLGRU_SPIN);
+        slept |= dlgru_signal_wait(&barrier->part[part].arrived[k], count, DLGRU_SPIN);
     }
-    return waited;
+    return slept;
 }
 
-/* Whether all go on after meeting number `count`, for which this part slept that long. */
-static int go_on(dlgru_barrier *barrier, int part, unsigned count, long long waited) {
-    if (part == 0 && waited > 0 && !after(barrier) && !dlgru_team_pays(waited))
+/* Whether all go on after meeting number `count`, for which this part perhaps had to sleep. */
+static int go_on(dlgru_barrier *barrier, int part, unsigned count, int slept) {
+    if (part == 0 && slept && !after(barrier) && !dlgru_team_pays())
         /* Not after this meeting, which others may have left already, but after the next: part 0
            has to come to that one before anybody leaves it. */
         atomic_store_explicit(&barrier->alone_after, count + 1, memory_order_relaxed);
@@ -81,5 +81,5 @@ int dlgru_barrier_pass(dlgru_barrier *barrier, int part, dlgru_awaited *awaited)
     if (from != 0 && count >= from) return dlgru_barrier_wait(barrier, part);
     barrier->part[part].count = count;
     if (awaited->slept) atomic_store_explicit(&barrier->meet_from, count + 1, memory_order_relaxed);
-    return go_on(barrier, part, count, awaited->slept);
+    return go_on(barrier, part, count, awaited->slept != 0);
 }

@@ -29,10 +29,12 @@ static struct {
     void (*work)(void *job, int part, int parts);
     void *job;
     int parts;
-    int sleeps;              /* of the caller, waiting for workers, in a few runs until now */
-    long long spent, began;  /* nanoseconds these runs took, but for this one, which began then */
-    long long waited;        /* of that, what the caller slept */
-    long long rest;          /* how long the last rest was */
+    atomic_int seat[DLGRU_MAX_PARTS]; /* the processor where each part began its last run */
+    int sleeps;                /* of the caller, waiting for workers, in a few runs until now */
+    long long spent, began;    /* nanoseconds these runs took, but for this one, which began then */
+    long long worked, working; /* of that, what the caller had a processor; its clock when this one began */
+    long long rest;            /* how long the last rest was */
+    int tries;                 /* the next run is the first after a rest */
     fenv_t arithmetic; /* of the caller: rounding and denormals must not depend on the thread */
 #if defined(__linux__)
     cpu_set_t processors; /* where the workers may run */
@@ -41,12 +43,15 @@ static struct {
 
 /* Between two calls of a training loop lies some Python.  A worker that is still awake starts
    at once, one that sleeps some microseconds late. */
-enum { SPIN_FOR_WORK = 1000000 /* nanoseconds */, SPIN_FOR_WORKERS = 60000 };
+enum { SPIN_FOR_WORK = 1000000 /* nanoseconds */ };
+
+static void take_a_seat(int part);
 
 static void serve(int part) {
     member *me = &team.worker[part];
     for (unsigned run = 1;; run++) {
         dlgru_signal_wait(&me->start, run, SPIN_FOR_WORK);
+        take_a_seat(part);
         fesetenv(&team.arithmetic);
         team.work(team.job, part, team.parts);
         dlgru_signal_send(&me->done, run);
@@ -70,6 +75,7 @@ static int start(int part) {
 
 static int prepared_for_fork(void) { return 1; }
 static void follow_the_caller(void) {}
+static void take_a_seat(int part) { (void)part; }
 
 #else
 
@@ -120,6 +126,36 @@ static void follow_the_caller(void) {
 #endif
 }
 
+#if defined(__linux__)
+/* Lets this thread, part p, run only where none of the parts before it sits; returns where it then runs. */
+static int leave_taken_seats(int part) {
+    cpu_set_t others = team.processors;
+    for (int p = 0; p < part; p++) {
+        const int at = atomic_load_explicit(&team.seat[p], memory_order_relaxed);
+        if (at >= 0 && at < CPU_SETSIZE) CPU_CLR(at, &others);
+    }
+    if (CPU_COUNT(&others)) sched_setaffinity(0, sizeof others, &others);
+    return sched_getcpu();
+}
+#endif
+
+/* The scheduler sometimes wakes a worker on the processor of the caller, again and again, though another
+   one is idle.  So a worker leaves a processor where a part before it sits. */
+static void take_a_seat(int part) {
+#if defined(__linux__)
+    int at = sched_getcpu();
+    for (int p = 0; p < part; p++)
+        if (atomic_load_explicit(&team.seat[p], memory_order_relaxed) == at) {
+            at = leave_taken_seats(part);
+            break;
+        }
+    if (atomic_load_explicit(&team.seat[part], memory_order_relaxed) != at)
+        atomic_store_explicit(&team.seat[part], at, memory_order_relaxed);
+#else
+    (void)part;
+#endif
+}
+
 #endif
 
 static void make_workers(int wanted) {
@@ -135,38 +171,48 @@ static void make_workers(int wanted) {
 
 /* -- the team ---------------------------------------------------------------------------------- */
 
-/* When another program stays on one of two processors, its share of time comes in slices of
-   milliseconds.  A worker there is late by as much; or both parts share the other processor, and
-   then every meeting at the barrier is a change of threads, so that short steps took eight times
-   as long as one part alone would.  One sleep of the caller means nothing; after a few of them it
-   asks whether the team still pays.  Shares are about equal: alone part 0 needs about `parts` times
-   what it works.  If the team does not pay it rests, after a single mishap
-   not much longer than that took, but twice as long each time that the next trial fails soon: a run
-   that began while it rested ends first, and a trial takes its time to fail. */
+/* When something else stays on one of two processors, another program or a thread of OpenBLAS, which
+   looks for work for a tenth of a second after each product, a worker there is late by slices of
+   milliseconds; or both parts share the other processor, and then every meeting at the barrier is a change
+   of threads, so that short steps took eight times as long as one part alone would.
+
+   One sleep of the caller means nothing.  Time is measured from there on: earlier, better times do not
+   count.  After a few sleeps, or a long one, it asks whether the team still pays.  Shares are about equal:
+   alone part 0 needs about `parts` times what it works.  The clock of its processor tells what that is,
+   for on a shared one it also waits where it does not know it.  If the team does not pay it rests, after a
+   single mishap not much longer than that took, but twice as long each time that the next trial fails soon.
+   A trial is measured from its beginning.  That a run began while the team rested, and ends first, is not
+   held against it. */
 #if defined(DLGRU_IMPATIENT)
-enum { SLEEPS = 2, LONGEST_REST = 0, SOON = 0 };
+enum { SLEEPS = 2, LONG_SLEEP = 0, LONGEST_REST = 0, SOON = 0 };
 #else
-enum { SLEEPS = 4, LONGEST_REST = 200000000 /* nanoseconds */, SOON = 10000000 };
+enum { SLEEPS = 4, LONG_SLEEP = 1000000 /* nanoseconds */, LONGEST_REST = 200000000, SOON = 10000000 };
 #endif
 
 static atomic_llong rests_until;
 
-int dlgru_team_pays(long long nanoseconds) {
+static void measure_from(int sleeps, long long now) {
+    team.sleeps = sleeps;
+    team.spent = team.worked = 0;
+    team.began = now, team.working = dlgru_time_on_processor();
+}
+
+int dlgru_team_pays(void) {
     const long long now = dlgru_now();
-    if (team.sleeps++ == 0) { /* from here on it is measured: earlier, better times do not count */
-        team.began = now;
-        team.spent = team.waited = 0;
+    if (!team.sleeps) {
+        measure_from(1, now);
         return 1;
     }
-    team.waited += nanoseconds;
-    if (team.sleeps < SLEEPS) return 1;
-    const long long worked = team.spent + (now - team.began) - team.waited;
-    const int pays = LONGEST_REST > 0 && team.waited <= (team.parts - 1) * worked;
+    const long long spent = team.spent + (now - team.began);
+    const long long worked = team.worked + (dlgru_time_on_processor() - team.working) - team.sleeps * DLGRU_SPIN;
+    if (++team.sleeps < SLEEPS && spent - worked < LONG_SLEEP) return 1;
+    const int pays = LONGEST_REST > 0 && spent <= team.parts * worked;
     if (!pays) {
         const long long last = atomic_load_explicit(&rests_until, memory_order_relaxed);
-        team.rest = now - last < team.rest + SOON ? 2 * team.rest : 4 * team.waited;
+        team.rest = now - last < team.rest + SOON ? 2 * team.rest : 2 * spent;
         if (team.rest > LONGEST_REST) team.rest = LONGEST_REST;
         atomic_store_explicit(&rests_until, now + team.rest, memory_order_relaxed);
+        team.tries = 1;
     }
     team.sleeps = 0;
     return pays;
@@ -205,16 +251,22 @@ void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), voi
     team.work = work;
     team.job = job;
     team.parts = parts;
-    team.began = dlgru_now();
+    if (team.tries) {
+        team.tries = 0;
+        measure_from(1, dlgru_now());
+    } else if (team.sleeps) {
+        team.began = dlgru_now(), team.working = dlgru_time_on_processor();
+    }
     fegetenv(&team.arithmetic);
+    take_a_seat(0);
     for (int p = 1; p < parts; p++) dlgru_signal_send(&team.worker[p].start, ++team.worker[p].runs);
     work(job, 0, parts);
-    long long waited = 0;
-    for (int p = 1; p < parts; p++) {
-        member *one = &team.worker[p];
-        waited += dlgru_signal_wait(&one->done, one->runs, SPIN_FOR_WORKERS);
+    int slept = 0;
+    for (int p = 1; p < parts; p++) slept |= dlgru_signal_wait(&team.worker[p].done, team.worker[p].runs, DLGRU_SPIN);
+    if (slept) dlgru_team_pays();
+    if (team.sleeps) {
+        team.spent += dlgru_now() - team.began;
+        team.worked += dlgru_time_on_processor() - team.working;
     }
-    if (waited) dlgru_team_pays(waited);
-    team.spent += dlgru_now() - team.began;
     dlgru_team_return(parts);
 }

@@ -34,9 +34,9 @@ void dlgru_team_run(int parts, void (*work)(void *job, int part, int parts), voi
 /* Give the team back unused. */
 void dlgru_team_return(int parts);
 
-/* For the barrier: part 0 slept that long, waiting for others.  Returns 0 if it would be done
-   sooner alone; the team then rests for a while, that is, dlgru_team_take gives 1. */
-int dlgru_team_pays(long long nanoseconds);
+/* For the barrier: part 0 has slept, waiting for others.  Returns 0 if it would be done sooner alone;
+   the team then rests for a while, that is, dlgru_team_take gives 1. */
+int dlgru_team_pays(void);
 
 /* Where the parts of a run wait for each other. */
 typedef struct {

@@ -34,8 +34,19 @@ static SRWLOCK lock = SRWLOCK_INIT;
 static CONDITION_VARIABLE changed = CONDITION_VARIABLE_INIT;
 #define LOCK() AcquireSRWLockExclusive(&lock)
 #define UNLOCK() ReleaseSRWLockExclusive(&lock)
-#define SLEEP(milliseconds) SleepConditionVariableSRW(&changed, &lock, milliseconds ? milliseconds : INFINITE, 0)
 #define WAKE_ALL() WakeAllConditionVariable(&changed)
+
+/* Nanoseconds this thread has slept.  The system tells the time of a thread in steps of 16 ms only. */
+static _Thread_local long long asleep;
+
+static int sleep_until_changed(int milliseconds) { /* returns 0 when the time is over */
+    const long long before = dlgru_now();
+    const int changes = SleepConditionVariableSRW(&changed, &lock, milliseconds ? (DWORD)milliseconds : INFINITE, 0);
+    asleep += dlgru_now() - before;
+    return changes;
+}
+
+long long dlgru_time_on_processor(void) { return dlgru_now() - asleep; }
 
 void dlgru_waiting_after_fork(void) {}
 #else
@@ -45,7 +56,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 #define LOCK() pthread_mutex_lock(&lock)
 #define UNLOCK() pthread_mutex_unlock(&lock)
-#define SLEEP(milliseconds) sleep_until_changed(milliseconds)
 #define WAKE_ALL() pthread_cond_broadcast(&changed)
 
 static int sleep_until_changed(int milliseconds) { /* returns 0 when the time is over */
@@ -67,7 +77,7 @@ void dlgru_waiting_after_fork(void) {
 static void sleep_while(atomic_uint *word, unsigned value, int milliseconds) {
     LOCK();
     while (atomic_load_explicit(word, memory_order_acquire) == value)
-        if (!SLEEP(milliseconds)) break;
+        if (!sleep_until_changed(milliseconds)) break;
     UNLOCK();
 }
 
@@ -81,6 +91,13 @@ static void wake(atomic_uint *word) {
 #endif
 
 /* -- spinning ---------------------------------------------------------------------------------- */
+
+#if defined(_WIN32)
+#define YIELD() SwitchToThread()
+#else
+#include <sched.h>
+#define YIELD() sched_yield()
+#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 #define PAUSE() __builtin_ia32_pause()
@@ -103,6 +120,14 @@ long long dlgru_now(void) {
 #endif
 }
 
+#if !defined(_WIN32)
+long long dlgru_time_on_processor(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+#endif
+
 static int reached(unsigned state, unsigned count) { return (int)(state - 2 * count) >= 0; }
 
 static unsigned look(dlgru_signal *signal) {
@@ -110,7 +135,8 @@ static unsigned look(dlgru_signal *signal) {
 }
 
 /* Look until the count is there (1) or the time is over (0).  The clock is read only every so
-   often, and not at all for the shortest waits. */
+   often, and not at all for the shortest waits.  In a long one others may have the processor: a
+   thread of OpenBLAS, say, without which a product in between takes twice as long. */
 static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
     long long end = 0;
     for (;;) {
@@ -118,8 +144,10 @@ static int spin(dlgru_signal *signal, unsigned count, int nanoseconds) {
             if (reached(look(signal), count)) return 1;
             PAUSE();
         }
-        if (end == 0) end = dlgru_now() + nanoseconds;
-        else if (dlgru_now() >= end) return 0;
+        const long long now = dlgru_now();
+        if (end == 0) end = now + nanoseconds;
+        if (now >= end) return 0;
+        if (now >= end - nanoseconds + DLGRU_SPIN) YIELD();
     }
 }
 
@@ -134,12 +162,11 @@ void dlgru_signal_send(dlgru_signal *signal, unsigned count) {
     if (before & 1) wake(&signal->state);
 }
 
-long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanoseconds) {
+int dlgru_signal_wait(dlgru_signal *signal, unsigned count, int nanoseconds) {
     if (spin(signal, count, nanoseconds)) return 0;
-    const long long slept = dlgru_now();
     for (;;) {
         unsigned state = look(signal);
-        if (reached(state, count)) return nanoseconds + dlgru_now() - slept;
+        if (reached(state, count)) return 1;
         /* Say that this thread sleeps, unless the sender was quicker. */
         if (!(state & 1) && !atomic_compare_exchange_strong_explicit(
                                 &signal->state, &state, state | 1, memory_order_acq_rel,

@@ -20,9 +20,8 @@ void dlgru_signal_init(dlgru_signal *signal, unsigned count);
 void dlgru_signal_send(dlgru_signal *signal, unsigned count);
 
 /* Return when the count is `count` or beyond; everything the sender wrote before is then seen.
-   Spins so many nanoseconds before it sleeps.  Returns how many nanoseconds all took if this
-   thread had to sleep, else 0. */
-long long dlgru_signal_wait(dlgru_signal *signal, unsigned count, int spin);
+   Spins so many nanoseconds before it sleeps.  Returns whether this thread had to sleep. */
+int dlgru_signal_wait(dlgru_signal *signal, unsigned count, int spin);
 
 /* For those who look at memory until another thread has written it: how often they looked in vain,
    and since when. */
@@ -47,6 +46,9 @@ void dlgru_rouse(atomic_uint *word);
 
 /* Nanoseconds of a clock that only goes forward. */
 long long dlgru_now(void);
+
+/* Nanoseconds that this thread has had a processor; where the system does not tell, that it has not slept here. */
+long long dlgru_time_on_processor(void);
 
 /* To be called in the child of a fork: whatever slept there no longer exists. */
 void dlgru_waiting_after_fork(void);

@@ -154,6 +154,37 @@ for task in made:
 
 @compiled
 @linux
+def test_a_worker_leaves_the_processor_of_the_caller() -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is only one processor")
+    script = """
+import os, time
+import dlgru as dl
+from gru_cases import forward, make
+all = os.sched_getaffinity(0)
+def processor():
+    return int(open("/proc/thread-self/stat").read().rpartition(")")[2].split()[36])
+before = set(os.listdir("/proc/self/task"))
+dl.set_num_threads(2)
+case = make(20, 32, 64, 128)
+forward(case)
+(worker,) = (int(task) for task in set(os.listdir("/proc/self/task")) - before)
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    here = processor()
+    os.sched_setaffinity(worker, {here})
+    forward(case)
+    mask = os.sched_getaffinity(worker)
+    if mask == all - {here}:
+        print("left")
+        break
+    time.sleep(0.01)  # the caller was moved, or the team rested
+"""
+    assert python(script, OPENBLAS_NUM_THREADS="1") == "left"
+
+
+@compiled
+@linux
 def test_a_forked_child_makes_its_own_threads_and_computes_the_same() -> None:
     script = """
 import numpy as np
