@@ -207,6 +207,8 @@ def _winners(host: np.ndarray[Any, Any], axis: int, names: list[Any]) -> list[An
     if columns.dtype == backend.logical:
         columns = columns.astype(np.float64)
     missing = np.isnan(columns)
+    if not missing.any():
+        return [names[k] for k in columns.argmax(axis=0).tolist()]
     best = np.where(missing, -np.inf, columns).argmax(axis=0)
     # A true -Inf wins over NaN, which argmax cannot see.
     best = np.where(missing[best, range(best.size)], (~missing).argmax(axis=0), best)
@@ -235,9 +237,9 @@ def _axis(dim: Any, fmt: str, function: str) -> int:
 
 def _classes(given: Any, function: str, argument: str) -> list[Any]:
     names, _ = _labels(given, function, argument)
-    repeated = sorted({str(x) for x in names if names.count(x) > 1})
-    came = "with a missing label" if None in names else f"with {listing(repeated, 'and')} twice"
-    if repeated or None in names:
+    if None in names or len(set(names)) < len(names):
+        repeated = sorted({str(x) for x in names if names.count(x) > 1})
+        came = "with a missing label" if None in names else f"with {listing(repeated, 'and')} twice"
         raise DlgruValueError(
             identifier=f"dlgru:{function}:classes",
             function=function,
@@ -269,6 +271,8 @@ def _labels(x: Any, function: str, argument: str) -> tuple[list[Any], tuple[int,
     if data.dtype.kind == "c":
         raise _no_label("complex", function, argument)
     flat = data.reshape(-1, order="F").tolist()
+    if data.dtype.kind == "f" and data.dtype.itemsize <= 8:
+        return [x if x == x else None for x in flat], data.shape
     return [_label(label, function, argument) for label in flat], data.shape
 
 

@@ -62,6 +62,20 @@ static int take(arrays *a, const char *name, PyObject *given, int dimensions, co
     return 0;
 }
 
+/* The values of an array that has the class, the size and the order of another; NULL with an error. */
+static const void *values_like(PyArrayObject *like, const char *name, PyObject *given) {
+    PyArrayObject *array = (PyArrayObject *)given;
+    if (!PyArray_Check(given) || PyArray_TYPE(array) != PyArray_TYPE(like) || !PyArray_ISNOTSWAPPED(array))
+        PyErr_Format(PyExc_TypeError, "%s has another class", name);
+    else if (!PyArray_SAMESHAPE(array, like))
+        PyErr_Format(PyExc_ValueError, "%s has another size", name);
+    else if (!PyArray_IS_F_CONTIGUOUS(array) || !PyArray_ISALIGNED(array))
+        PyErr_Format(PyExc_ValueError, "%s is not column-major", name);
+    else
+        return PyArray_DATA(array);
+    return NULL;
+}
+
 /* A new array in column-major order, and where its values go. */
 static PyObject *new_array(arrays *a, int dimensions, npy_intp n0, npy_intp n1, npy_intp n2, void **values) {
     const npy_intp sizes[3] = {n0, n1, n2};

@@ -276,44 +276,41 @@ done:
 /* -- updates --------------------------------------------------------------------------------- */
 
 static const char adam_doc[] =
-    "adam(p, g, m, v, step, beta1, beta2, epsilon) -> (p, m, v): arrays of one dimension and class";
+    "adam(p, g, m, v, step, beta1, beta2, epsilon) -> (p, m, v): column-major arrays of one size and class";
 
 static PyObject *adam(PyObject *module, PyObject *const *args, Py_ssize_t given) {
     (void)module;
     if (given != 8 || !PyArray_Check(args[0])) return PyErr_Format(PyExc_TypeError, "adam takes 4 arrays and 4 numbers");
-    arrays a = {.type = PyArray_TYPE((PyArrayObject *)args[0])};
-    if (a.type != NPY_FLOAT && a.type != NPY_DOUBLE)
-        return PyErr_Format(PyExc_TypeError, "p is neither single nor double");
+    PyArrayObject *p = (PyArrayObject *)args[0];
+    const int type = PyArray_TYPE(p);
+    if (type != NPY_FLOAT && type != NPY_DOUBLE) return PyErr_Format(PyExc_TypeError, "p is neither single nor double");
     static const char *const names[] = {"p", "g", "m", "v"};
-    const npy_intp count = PyArray_SIZE((PyArrayObject *)args[0]);
-    dlgru_input in[4];
+    const void *in[4];
     double number[4];
-    PyObject *made_arrays[3] = {NULL}, *answer = NULL;
-    void *out[3];
+    PyObject *out[3] = {NULL}, *answer = NULL;
     for (int k = 0; k < 4; k++) {
-        if (take(&a, names[k], args[k], 1, &count, &in[k]) < 0) goto done;
-        if (count > 1 && in[k].next != 1) {
-            PyErr_Format(PyExc_ValueError, "%s is not contiguous", names[k]);
-            goto done;
-        }
+        if (!(in[k] = values_like(p, names[k], args[k]))) return NULL;
         number[k] = PyFloat_AsDouble(args[4 + k]);
-        if (number[k] == -1 && PyErr_Occurred()) goto done;
+        if (number[k] == -1 && PyErr_Occurred()) return NULL;
     }
     for (int k = 0; k < 3; k++)
-        if (!(made_arrays[k] = new_array(&a, 1, count, 0, 0, &out[k]))) goto done;
-    const dlgru_adam update = {count,  in[0].data, in[1].data, in[2].data, in[3].data, out[0],
-                               out[1], out[2],     number[0],  number[1],  number[2],  number[3]};
-    const dlgru_kernel *kernel = dlgru_kernel_for(a.type == NPY_DOUBLE, dlgru_instruction_set());
+        if (!(out[k] = PyArray_EMPTY(PyArray_NDIM(p), PyArray_DIMS(p), type, 1))) goto done;
+    const npy_intp count = PyArray_SIZE(p);
+    const dlgru_adam update = {
+        .count = count, .p = in[0], .g = in[1], .m = in[2], .v = in[3],
+        .new_p = PyArray_DATA((PyArrayObject *)out[0]), .new_m = PyArray_DATA((PyArrayObject *)out[1]),
+        .new_v = PyArray_DATA((PyArrayObject *)out[2]),
+        .step = number[0], .beta1 = number[1], .beta2 = number[2], .epsilon = number[3]};
+    const dlgru_kernel *kernel = dlgru_kernel_for(type == NPY_DOUBLE, dlgru_instruction_set());
     if (8.0 * (double)count > WORTH_RELEASING) {
         Py_BEGIN_ALLOW_THREADS kernel->adam(&update);
         Py_END_ALLOW_THREADS
     } else {
         kernel->adam(&update);
     }
-    answer = PyTuple_Pack(3, made_arrays[0], made_arrays[1], made_arrays[2]);
+    answer = PyTuple_Pack(3, out[0], out[1], out[2]);
 done:
-    for (int k = 0; k < 3; k++) Py_XDECREF(made_arrays[k]);
-    let_go(&a);
+    for (int k = 0; k < 3; k++) Py_XDECREF(out[k]);
     return answer;
 }
 

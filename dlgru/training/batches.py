@@ -96,7 +96,8 @@ def padsequences(
     lengths = [s.shape[axis] for s in sequences]
     length = _length(Length, lengths)
     fill = _fill(PaddingValue)
-    places = [_place(n, length, Direction) for n in lengths]
+    place_of = {n: _place(n, length, Direction) for n in set(lengths)}
+    places = [place_of[n] for n in lengths]
     shape = sequences[0].shape
     shape = (*shape[:axis], length, *shape[axis + 1 :])
     if UniformOutput:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from numpy import errstate, ndarray
 
 from dlgru import backend
@@ -138,14 +139,14 @@ def _raw_adam(
     p: Value, g: Value, m: Value | None, v: Value | None,
     step: float, beta1: float, beta2: float, epsilon: float,
 ) -> tuple[Value, Value, Value]:  # fmt: skip
+    if native is not None and m is not None and v is not None and type(p.data) is ndarray:
+        arrays = [as_colmajor(np, x.data) for x in (p, g, m, v)]
+        new = native.adam(*arrays, step, beta1, beta2, epsilon)
+        return Value(seal(new[0])), Value(seal(new[1])), Value(seal(new[2]))
     P, G = _flat(p), _flat(g)
     M, V = _flat_or_none(m), _flat_or_none(v)
-    adam: Any = adam_by_library
-    if type(P) is ndarray:
-        if native is not None and M is not None and V is not None:
-            adam = native.adam
-    elif updates.offered(P):
-        adam = updates.adam
+    ours = type(P) is not ndarray and updates.offered(P)
+    adam = updates.adam if ours else adam_by_library
     new_p, new_m, new_v = adam(P, G, M, V, step, beta1, beta2, epsilon)
     return _value(new_p, p), _value(new_m, p), _value(new_v, p)
 

@@ -190,10 +190,16 @@ def test_the_compiled_step_of_adam_refuses_what_would_be_read_wrongly() -> None:
     native = steps.native
     if native is None:
         pytest.skip("the compiled extension is not there")
-    x = np.ones(6)
-    for bad in (np.ones(5), np.ones(6, np.float32), np.ones(12)[::2], np.ones((6, 1)), [1.0] * 6):
-        with pytest.raises((TypeError, ValueError)):
-            native.adam(x, bad, x, x, 0.1, 0.9, 0.9, 0.1)
+    x = np.ones((3, 2), order="F")
+    single, rows, strided = x.astype(np.float32), np.ones((3, 2)), np.ones((6, 2), order="F")[::2]
+    for bad in (np.ones((2, 3), order="F"), single, rows, strided, np.ones(6), [1.0] * 6):
+        for k in range(4):
+            arrays = [bad if k == i else x for i in range(4)]
+            with pytest.raises((TypeError, ValueError)):
+                native.adam(*arrays, 0.1, 0.9, 0.9, 0.1)
+    for sizes in [(), (0, 3), (2, 3, 4)]:
+        arrays = [np.ones(sizes, order="F")] * 4
+        assert all(a.shape == sizes for a in native.adam(*arrays, 0.1, 0.9, 0.9, 0.1))
     with pytest.raises(TypeError):
         native.adam(x, x, x, x, 0.1, 0.9, 0.9)
     with pytest.raises(TypeError):
