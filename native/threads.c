@@ -181,8 +181,8 @@ static void make_workers(int wanted) {
    alone part 0 needs about `parts` times what it works.  The clock of its processor tells what that is,
    for on a shared one it also waits where it does not know it.  If the team does not pay it rests, after a
    single mishap not much longer than that took, but twice as long each time that the next trial fails soon.
-   A trial is measured from its beginning.  That a run began while the team rested, and ends first, is not
-   held against it. */
+   A trial is measured from its beginning, and fails soon also if a run that began while the team rested had
+   to end first. */
 #if defined(DLGRU_IMPATIENT)
 enum { SLEEPS = 2, LONG_SLEEP = 0, LONGEST_REST = 0, SOON = 0 };
 #else
