@@ -61,7 +61,7 @@ def test_a_bound_that_the_user_has_set_goes_before() -> None:
     assert faults_a_step("dlgru", MALLOC_TRIM_THRESHOLD_="131072") > 100
 
 
-def test_an_import_with_little_address_space_succeeds() -> None:
+def test_little_address_space_is_no_error() -> None:
     limited = (
         "import resource, numpy as np, dlgru.allocator as a\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"

@@ -80,7 +80,7 @@ def _lay(
     if rules is None:
         for other, argument in zip(others, arguments, strict=True):
             # A list may be numbers; the leaf's own function finds out.
-            if type(other) is not DLArray and isinstance(other, dict | Table):
+            if isinstance(other, dict | Table):
                 raise _misfit(function, argument, steps, tree, other)
         laid.append(Row(steps, tree, others))
         return
