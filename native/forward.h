@@ -78,8 +78,13 @@ static void lay_out_rows(cursor *c, forward_rows *r, ptrdiff_t rows, ptrdiff_t p
     r->saved = piece(c, (size_t)rows * sizeof(real *));
 }
 
-static real bias_at(const dlgru_run *run, ptrdiff_t k) {
-    return ((const real *)run->b.data)[k * run->b.next];
+/* Numbers k … k+n-1 of the bias, n up to LANES. */
+INLINE vec biases_from(const dlgru_run *run, ptrdiff_t k, ptrdiff_t n) {
+    const real *at = (const real *)run->b.data + k * run->b.next;
+    if (run->b.next == 1) return load_up_to(at, n);
+    real gathered[LANES] = {0};
+    for (ptrdiff_t i = 0; i < n; i++) gathered[i] = at[i * run->b.next];
+    return load(gathered);
 }
 
 /* The panels that lie side by side with panel p. */
@@ -90,16 +95,13 @@ INLINE range group_around(const forward_weights *w, ptrdiff_t p, ptrdiff_t panel
 
 static void sum_biases(const dlgru_run *run, const forward_weights *w, ptrdiff_t p) {
     const ptrdiff_t H = run->H, unit = p * LANES, n = smaller(LANES, H - unit);
-    real *bias = w->bias + p * 3 * LANES, *hidden = w->bias_hidden + p * LANES;
-    for (ptrdiff_t i = 0; i < LANES; i++) {
-        for (int g = 0; g < 3; g++) {
-            const ptrdiff_t k = g * H + unit + i;
-            real b = i < n && run->biases ? bias_at(run, k) : 0;
-            if (i < n && run->biases == 6 && g < 2) b += bias_at(run, 3 * H + k);
-            bias[g * LANES + i] = b;
-        }
-        hidden[i] = i < n && run->biases == 6 ? bias_at(run, 5 * H + unit + i) : 0;
+    const int two = run->biases == 6;
+    for (int g = 0; g < 3; g++) {
+        vec sum = run->biases ? biases_from(run, g * H + unit, n) : (vec){0};
+        if (two && g < 2) sum += biases_from(run, (3 + g) * H + unit, n);
+        store(w->bias + (p * 3 + g) * LANES, sum);
     }
+    store(w->bias_hidden + p * LANES, two ? biases_from(run, 5 * H + unit, n) : (vec){0});
 }
 
 /* Packs the panels of a range: all, or, where weights are read in place, the one that is not full. */
@@ -158,18 +160,22 @@ INLINE int aim(const forward_weights *w, tile_operands *o, ptrdiff_t p, ptrdiff_
     return PACKED;
 }
 
-/* W·x + b for the first `rows` rows of x in the table, for the panels of a range. */
+/* W·x + b for the first `rows` rows of x in the table, for the panels of a range.  A single row takes
+   several panels at once where W is read in place: one panel's three chains wait for each other. */
 static void input_product(const dlgru_run *run, const forward_weights *w, forward_rows *r,
                           ptrdiff_t rows, range units) {
-    tile_operands o = {.far = w->far, .next_init = 0, .next_out = 3 * LANES};
-    for (ptrdiff_t p = units.first; p < units.end; p++) {
+    const int alone = rows == 1 && !w->packed;
+    const ptrdiff_t full = smaller(units.end, run->H / LANES), next_panel = alone ? 3 * LANES : 0;
+    tile_operands o = {.far = w->far, .next_init = next_panel, .next_init_last = next_panel, .next_out = 3 * LANES};
+    for (ptrdiff_t p = units.first, count; p < units.end; p += count) {
         const int kind = aim(w, &o, p, run->C, 3, w->W, &run->W, 0, run->H);
+        count = alone && p < full ? smaller(ABREAST_PANELS, full - p) : 1;
         o.init = w->bias + p * 3 * LANES;
         o.init_last = o.init + 2 * LANES;
         for (ptrdiff_t i = 0; i < rows; i += ROWS) {
             o.rows = r->x + i;
             o.out = r->input + ((p - units.first) * rows + i) * 3 * LANES;
-            run_tile(kind, smaller(ROWS, rows - i), 3, run->C, &o);
+            run_tile(kind, smaller(ROWS, rows - i), (int)(3 * count), run->C, &o);
         }
     }
 }

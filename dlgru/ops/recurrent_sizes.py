@@ -207,7 +207,12 @@ def lengths_of(given: Any, B: int, T: int) -> list[int]:
             came=f"a {type(raw).__name__}",
             expected=f"{B} whole numbers, one for each observation",
         )
-    lengths = [n if type(n) is int else whole(n, "gru", "SequenceLengths") for n in raw]
+    lengths = [
+        n if type(n) is int
+        else int(n) if type(n) is float and n.is_integer()
+        else whole(n, "gru", "SequenceLengths")
+        for n in raw
+    ]  # fmt: skip
     if len(lengths) != B or (lengths and (min(lengths) < 0 or max(lengths) > T)):
         raise DlgruValueError(
             identifier="dlgru:gru:lengths",
