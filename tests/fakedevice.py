@@ -263,7 +263,7 @@ class Library:
         return found if isinstance(found, type) or not callable(found) else forwarded(found, name)
 
     def get_default_memory_pool(self) -> Any:
-        return SimpleNamespace(free_bytes=lambda: 700)
+        return SimpleNamespace(free_bytes=lambda: 700, free_all_blocks=lambda: None)
 
     def from_dlpack(self, x: Any) -> Any:
         """The same memory as an array of this library."""

@@ -59,6 +59,8 @@ class Contender(NamedTuple):
     forward: Callable[[], Any]  # gives y [H,B,T]
     training: Callable[[], Any]  # gives y and the gradient of x [C,B,T]
     on_host: bool = False
+    ready: Callable[[], Any] = lambda: None  # called before each turn, outside the clock
+    fetch: Callable[[Any], Any] = to_host  # an array of its results on the host
 
 
 def own(cupy: Any, engine: Any, spec: Spec, given: dict[str, Any]) -> Contender:
@@ -116,31 +118,47 @@ def torch_gru(cupy: Any, torch: Any, spec: Spec, given: dict[str, Any]) -> Conte
     stream = torch.cuda.ExternalStream(cupy.cuda.get_current_stream().ptr)
     b = given["b"]
     parts = (given["W"], given["R"], b[: 3 * H], b[3 * H :])
-    with torch.cuda.stream(stream), torch.no_grad():
-        layer = torch.nn.GRU(spec.C, H).cuda()
-        parameters = (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+
+    def layer() -> Any:
+        made = torch.nn.GRU(spec.C, H).cuda()
+        parameters = (made.weight_ih_l0, made.weight_hh_l0, made.bias_ih_l0, made.bias_hh_l0)
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.copy_(torch.from_dlpack(cupy.ascontiguousarray(part)))
-        x, h0, dy = (torch.from_dlpack(given[name].T).clone() for name in ("x", "h0", "dy"))
-        traced = x.clone().requires_grad_()
+        return made
 
-    def settings() -> None:
-        torch.backends.cudnn.allow_tf32 = allowed
-        torch.backends.cuda.matmul.allow_tf32 = allowed
+    def ready() -> None:
+        torch.cuda.set_stream(stream)
+        allow_tf32(torch, allowed)
+
+    ready()
+    with torch.no_grad():
+        # In training mode PyTorch's forward run would keep what only a backward run needs.
+        scorer, learner = layer().eval(), layer().train()
+        x, h0, dy = (torch.from_dlpack(given[name].T).clone() for name in ("x", "h0", "dy"))
+    h0, traced = h0[None], x.clone().requires_grad_()
+    learned = [traced, *learner.parameters()]
 
     def forward() -> Any:
-        settings()
-        with torch.cuda.stream(stream), torch.no_grad():
-            return cupy.from_dlpack(layer(x, h0[None])[0]).T
+        with torch.no_grad():
+            return scorer(x, h0)[0]
 
     def training() -> Any:
-        settings()
-        with torch.cuda.stream(stream):
-            y = layer(traced, h0[None])[0]
-            grads = torch.autograd.grad(y, [traced, *layer.parameters()], dy)
-            return cupy.from_dlpack(y.detach()).T, cupy.from_dlpack(grads[0]).T
+        y = learner(traced, h0)[0]
+        return y, torch.autograd.grad(y, learned, dy)[0]
 
-    return Contender(TORCH, spec.precision, forward, training)
+    def fetch(tensor: Any) -> Any:
+        return tensor.detach().cpu().numpy().T
+
+    return Contender(TORCH, spec.precision, forward, training, ready=ready, fetch=fetch)
+
+
+def allow_tf32(torch: Any, allowed: bool) -> None:
+    """Set what PyTorch's recurrent layers may round their products to."""
+    recurrent = getattr(torch.backends.cudnn, "rnn", None)
+    if hasattr(recurrent, "fp32_precision"):  # from 2.9 on; the two ways must not be mixed
+        recurrent.fp32_precision = "tf32" if allowed else "ieee"
+    else:
+        torch.backends.cudnn.allow_tf32 = allowed
 
 
 def pytorch() -> Any:
@@ -260,6 +278,7 @@ def shape_times(
     base = Spec(*shape, np.dtype(np.float32), device=runtime_of(cupy).describe(), bias=6)
     given = moved(arrays(base), lambda a: cupy.asarray(a, order="F"))
     right = reference(cupy, base, given)
+    give_back(cupy)
     found, results = contenders(cupy, shape, given)
     standing: list[tuple[Contender, dict[str, float]]] = []
     for one in found:
@@ -278,11 +297,20 @@ def shape_times(
     return results
 
 
+def give_back(cupy: Any) -> None:
+    """Give unused memory back to the device: PyTorch and CuPy each keep what they had."""
+    cupy.get_default_memory_pool().free_all_blocks()
+    torch = pytorch()
+    if not isinstance(torch, str):
+        torch.cuda.empty_cache()
+
+
 def errors_of(one: Contender, right: dict[str, Any]) -> dict[str, float]:
     """How far a contender is from the reference, by kind of work."""
+    one.ready()
     y, (y_again, dx) = one.forward(), one.training()
-    again = relative(to_host(y_again), right["y"]), relative(to_host(dx), right["x"])
-    return {"forward": relative(to_host(y), right["y"]), "training": max(again)}
+    again = relative(one.fetch(y_again), right["y"]), relative(one.fetch(dx), right["x"])
+    return {"forward": relative(one.fetch(y), right["y"]), "training": max(again)}
 
 
 def taking_turns(
@@ -291,6 +319,7 @@ def taking_turns(
     """Return the milliseconds of each contender in every round; and who failed, by what."""
     times: list[list[float]] = [[] for _ in every]
     failed: dict[int, Exception] = {}
+    asleep = False
     for k in range(rounds):
         if k and over():
             break
@@ -300,9 +329,14 @@ def taking_turns(
                 if place in failed:
                     continue
                 if not one.on_host:
+                    one.ready()
+                    if asleep:
+                        call()
+                        asleep = False
                     mine.append(measured(cupy, call))
                 elif sum(mine) < CPU_MILLISECONDS:
                     mine.append(measured_on_host(call))
+                    asleep = True  # a device that had nothing to do lowers its clocks
             except Exception as problem:
                 failed[place] = problem
     return times, failed

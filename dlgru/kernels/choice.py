@@ -80,7 +80,8 @@ ENGINES: tuple[Engine, ...] = (*_ON_GPU, *_ON_CPU)
 def about_engines() -> str:
     """Return what is to be said about the engines of this installation, in lines."""
     names = ", ".join(engine.NAME for engine in _ON_GPU)
-    where = ", ".join(f"sm_{arch}" for arch in architectures_tried())
+    ran = architectures_tried().items()
+    where = ", ".join(f"sm_{arch} ({', '.join(what)})" for arch, what in ran)
     tried = f"have run on {where} only" if where else "have never run on a GPU"
     return (
         f"{extension.describe()}\n"

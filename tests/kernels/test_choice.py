@@ -220,13 +220,13 @@ def test_why_lists_the_engines_and_says_that_none_has_run_on_a_gpu() -> None:
 def test_why_names_the_architectures_on_which_kernels_have_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(costs, "_file", lambda: {"default": {"measured": False}, "90": {}})
+    monkeypatch.setattr(costs, "_file", lambda: {"default": {"ran": []}, "90": {}})
     assert "have never run on a GPU" in why()
-    measured = {"default": {"measured": False}, "80": {"measured": True}, "90": {}}
-    monkeypatch.setattr(costs, "_file", lambda: measured)
+    some = {"default": {"ran": []}, "80": {"ran": ["graph", "adam"]}, "90": {}}
+    monkeypatch.setattr(costs, "_file", lambda: some)
     costs.rates.cache_clear()
     try:
-        assert "have run on sm_80 only: elsewhere" in why()
+        assert "have run on sm_80 (graph, adam) only: elsewhere" in why()
     finally:
         costs.rates.cache_clear()
 

@@ -5,14 +5,16 @@ The state passes from block to block through distributed shared memory; see `REA
 
 from __future__ import annotations
 
+from functools import partial
+
 from dlgru.backend import RawArray
-from dlgru.kernels.gpu import persistent
-from dlgru.kernels.gpu.costs import tried as tried
+from dlgru.kernels.gpu import costs, persistent
 from dlgru.kernels.gpu.device import device_of
 from dlgru.kernels.gpu.sequences import Reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "cluster"
+tried = partial(costs.tried, NAME)
 
 
 def accepts(spec: Spec) -> bool | str:

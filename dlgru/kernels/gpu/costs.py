@@ -28,20 +28,21 @@ def rates(arch: int) -> dict[str, Any]:
     return {**_file()["default"], **_file().get(str(arch), {})}
 
 
-def tried(spec: Spec) -> bool:
-    """Return whether kernels have run, right and timed, on a device like that of this spec."""
+def tried(name: str, spec: Spec) -> bool:
+    """Return whether an engine has run, right and timed, on a device like that of this spec."""
     device = device_of(spec.device)
-    return not isinstance(device, str) and has_run(device)
+    return not isinstance(device, str) and has_run(name, device)
 
 
-def has_run(device: Device) -> bool:
-    """Return whether kernels have run, right and timed, on such a device."""
-    return bool(rates(device.arch)["measured"])
+def has_run(name: str, device: Device) -> bool:
+    """Return whether an engine, or ``"adam"``, has run, right and timed, on such a device."""
+    return name in rates(device.arch)["ran"]
 
 
-def architectures_tried() -> list[int]:
-    """Return the architectures on which kernels have run."""
-    return [int(arch) for arch in _file() if arch.isdigit() and rates(int(arch))["measured"]]
+def architectures_tried() -> dict[int, list[str]]:
+    """Return what has run, by architecture."""
+    ran = {int(arch): rates(int(arch))["ran"] for arch in _file() if arch.isdigit()}
+    return {arch: names for arch, names in ran.items() if names}
 
 
 def _class_rate(known: dict[str, Any], spec: Spec) -> float:

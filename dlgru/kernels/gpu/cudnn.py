@@ -14,13 +14,14 @@ import functools
 import math
 import threading
 import weakref
+from collections.abc import Iterator
 from ctypes import byref, c_size_t, c_void_p
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dlgru.backend import RawArray, as_colmajor, colmajor, double, single, xp_of
 from dlgru.kernels.gpu import costs
-from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.cudnnlibrary import (
     ADD_GRADIENT,
     DEFAULT_MATH,
@@ -49,6 +50,7 @@ from dlgru.kernels.gpu.sequences import Reserve, Run
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "cudnn"
+tried = partial(costs.tried, NAME)
 MODES = ALLOWED | {
     "reset": ("after",),
     "gate": ("sigmoid",),
@@ -143,23 +145,54 @@ class Plan:
         return ((matrix.value or 0) - base) // size, at
 
     def parts(self, space: RawArray, W: RawArray, R: RawArray, b: RawArray | None) -> Any:
-        """Pair the parts of cuDNN's weights with the rows of W, R and b that they hold."""
+        """Pair the parts of cuDNN's weights with the rows of W, R and b that they hold.
+
+        Gates whose places follow each other are one part: each costs a launch.
+        """
         H = self.spec.H
-        for k, (matrix, bias) in enumerate(self.places):
-            ours = (W, R)[k // 3]
-            rows = slice(k % 3 * H, (k % 3 + 1) * H)
+        matrices = [matrix for matrix, _ in self.places]
+        for ours, places in ((W, matrices[:3]), (R, matrices[3:])):
             if ours is not None:
-                there = space[matrix : matrix + H * ours.shape[1]].reshape(H, ours.shape[1])
-                yield there, ours[rows]
-            if b is not None and bias is not None and k * H < len(b):
-                yield space[bias : bias + H], b[k * H : (k + 1) * H]
+                columns = ours.shape[1]
+                for k, at, rows in adjoining(places, H, columns):
+                    there = space[at : at + rows * columns].reshape(rows, columns)
+                    yield there, ours[k * H : k * H + rows]
+        if b is not None:
+            biases = [bias for _, bias in self.places[: len(b) // H]]
+            for k, at, rows in adjoining(biases, H, 1):
+                yield space[at : at + rows], b[k * H : k * H + rows]
+
+
+def adjoining(places: list[Any], H: int, columns: int) -> Iterator[tuple[int, int, int]]:
+    """Join blocks of H rows that follow each other: the first one, its place, rows in all."""
+    first = 0
+    for k in range(1, len(places) + 1):
+        if k == len(places) or places[k] != places[k - 1] + H * columns:
+            yield first, places[first], (k - first) * H
+            first = k
+
+
+class Handles:
+    """cuDNN's handles of one thread, by device.  They go with the thread."""
+
+    def __init__(self) -> None:
+        self.by_device: dict[int, int] = {}
+        self._owned: Owned = []
+
+    def on(self, cudnn: Library, device: int) -> int:
+        """Return the handle on a device, which must be the current one."""
+        if not self._owned:
+            weakref.finalize(self, cudnn.destroy, self._owned).atexit = False
+        if device not in self.by_device:
+            self.by_device[device] = cudnn.make("", self._owned)
+        return self.by_device[device]
 
 
 class _Local(threading.local):
-    """What belongs to one thread: handles, by device, and plans."""
+    """What belongs to one thread: handles and plans."""
 
     def __init__(self) -> None:
-        self.handles: dict[int, int] = {}
+        self.handles = Handles()
         self.plan = functools.lru_cache(maxsize=256)(Plan)
 
 
@@ -170,10 +203,7 @@ def plan_for(runtime: Runtime, spec: Spec, algorithm: int) -> Plan:
     """Return the plan of a spec, its handle set to the current stream."""
     cudnn = library()
     assert not isinstance(cudnn, str)
-    device = runtime.number()
-    if device not in _local.handles:
-        _local.handles[device] = cudnn.make("")
-    handle = _local.handles[device]
+    handle = _local.handles.on(cudnn, runtime.number())
     cudnn("SetStream", handle, runtime.stream())
     return _local.plan(cudnn, handle, spec._replace(save="none", direction="forward"), algorithm)
 

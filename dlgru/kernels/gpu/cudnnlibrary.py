@@ -14,7 +14,8 @@ from ctypes import byref, c_double, c_int, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dlgru.errors import DlgruError
+from dlgru.errors import DlgruError, DlgruMemoryError
+from dlgru.kernels.gpu.driver import driver_version
 
 STANDARD, PERSIST_STATIC, PERSIST_DYNAMIC, SMALL_H = range(4)  # algorithms
 NO_BIAS, INPUT_BIAS, DOUBLE_BIAS = range(3)
@@ -24,10 +25,12 @@ GRU, UNIDIRECTIONAL, LINEAR_INPUT, PADDED = 3, 0, 0, 1
 INFERENCE, TRAINING = 0, 1
 ADD_GRADIENT = 0
 TIME_MAJOR = 0
+NO_MEMORY = (4003, 4004)  # on the host, on the device
 
 # Arguments: h a handle, descriptor or other pointer; i an int or enumerator; s a size_t.
 SIGNATURES = {
     "Create": "h",
+    "Destroy": "h",
     "SetStream": "hh",
     "CreateRNNDescriptor": "h",
     "DestroyRNNDescriptor": "h",
@@ -50,7 +53,7 @@ KINDS = {"h": c_void_p, "i": c_int, "s": c_size_t}
 
 
 Owned: TypeAlias = list[tuple[str, int]]
-"""Descriptors that somebody must destroy: their kinds and addresses."""
+"""Handles and descriptors that somebody must destroy: their kinds and addresses."""
 
 
 class Library:
@@ -59,8 +62,12 @@ class Library:
     def __init__(self, loaded: Any) -> None:
         self.loaded = loaded
         self.loaded.cudnnGetErrorString.restype = ctypes.c_char_p
-        self.loaded.cudnnGetVersion.restype = c_size_t
+        self.loaded.cudnnGetLastErrorString.argtypes = [c_void_p, c_size_t]
+        self.loaded.cudnnGetLastErrorString.restype = None
+        for count in ("GetVersion", "GetCudartVersion"):
+            getattr(self.loaded, f"cudnn{count}").restype = c_size_t
         self.version = int(self.loaded.cudnnGetVersion())
+        self.cuda = int(self.loaded.cudnnGetCudartVersion())
         self._calls: dict[str, Any] = {}
         for name, signature in SIGNATURES.items():
             function = getattr(loaded, f"cudnn{name}")
@@ -71,15 +78,31 @@ class Library:
         """Call a function, and raise what it complains about."""
         code = self._calls[name](*arguments)
         if code:
-            word = self.loaded.cudnnGetErrorString(code).decode()
+            words = f"{self.loaded.cudnnGetErrorString(code).decode()} ({code})"
+            if reason := self._reason():
+                words += f": {reason}"
+            if code in NO_MEMORY:
+                raise DlgruMemoryError(
+                    f"cuDNN has no memory for {name}",
+                    identifier="dlgru:kernels:memory",
+                    function="kernels",
+                    argument="the answer",
+                    came=words,
+                )
             raise DlgruError(
                 f"cuDNN refused {name}",
                 identifier="dlgru:kernels:cudnn",
                 function="kernels",
                 argument="the answer",
-                came=f"{word} ({code})",
+                came=words,
                 fix='name another engine: with use_engine("graph"): or DLGRU_ENGINE=graph',
             )
+
+    def _reason(self) -> str:
+        """Return what cuDNN has to say about the last error, if anything."""
+        room = ctypes.create_string_buffer(1024)
+        self.loaded.cudnnGetLastErrorString(room, len(room))
+        return room.value.decode(errors="replace").strip()
 
     def make(self, what: str, owned: Owned | None = None) -> int:
         """Create a handle (``""``) or a descriptor: its address, which is noted in `owned`."""
@@ -90,7 +113,7 @@ class Library:
         return made.value or 0
 
     def destroy(self, owned: Owned) -> None:
-        """Destroy descriptors."""
+        """Destroy handles and descriptors."""
         while owned:
             what, address = owned.pop()
             self(f"Destroy{what}", address)
@@ -102,8 +125,8 @@ LIBRARIES = ("libcudnn.so.9", "cudnn64_9.dll")
 @functools.cache
 def library() -> Library | str:
     """Return the library, or why there is none."""
-    found = importlib.util.find_spec("nvidia")
-    folders = [] if found is None else list(found.submodule_search_locations or [])
+    package = importlib.util.find_spec("nvidia")
+    folders = [] if package is None else list(package.submodule_search_locations or [])
     wheels = [
         str(path)
         for folder in folders
@@ -113,13 +136,31 @@ def library() -> Library | str:
     problems = []
     for name in [*wheels, *LIBRARIES]:
         try:
-            return Library(ctypes.CDLL(name))
+            found = Library(ctypes.CDLL(name))
+            # The part that has the recurrent calls; it needs cuBLAS, which may not be there.
+            ctypes.CDLL(
+                name.replace("libcudnn.", "libcudnn_adv.").replace("cudnn64", "cudnn_adv64")
+            )
+            if reason := unfit(found.cuda, driver_version()):
+                problems.append(f"{name}: {reason}")
+                continue
+            return found
         except (OSError, AttributeError) as problem:
             if name in wheels or isinstance(problem, AttributeError):
                 problems.append(f"{name}: {problem}")
     if problems:
         return f"cuDNN 9 is there, but cannot be used: {problems[0]}"
     return "cuDNN 9 is not installed: pip install dlgru[cudnn13], or dlgru[cudnn12] with CUDA 12"
+
+
+def unfit(cuda: int, driver: int | None) -> str:
+    """Return why a cuDNN for this CUDA does not run on a driver for that one; nothing if it does."""
+    if driver is None or cuda // 1000 <= driver // 1000:
+        return ""
+    return (
+        f"it is for CUDA {cuda // 1000}, and the driver knows CUDA {driver // 1000} at most: "
+        f"pip install dlgru[cudnn{driver // 1000}] instead, or renew the driver"
+    )
 
 
 def recurrent_descriptor(

@@ -19,6 +19,19 @@ NON_PORTABLE_CLUSTER = 14  # CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
+def driver_version() -> int | None:
+    """Return the newest CUDA that the driver knows, as 1000 times the major version and so on.
+
+    None without a driver.
+    """
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL(LIBRARY).cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else version.value
+
+
 class Attribute(ctypes.Structure):
     """``CUlaunchAttribute``: a kind, and a value of 64 bytes that starts with its numbers."""
 

@@ -8,12 +8,12 @@ kind launches step by step; from the second on, the whole loop is one launch.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from dlgru.backend import RawArray, colmajor, xp_of
 from dlgru.kernels.gpu import costs
 from dlgru.kernels.gpu.arguments import ACTIVATIONS, GATES, STEP_BACK, column_step, filled
-from dlgru.kernels.gpu.costs import tried as tried
 from dlgru.kernels.gpu.modes import known_device, refusal
 from dlgru.kernels.gpu.persistent import backward_of
 from dlgru.kernels.gpu.recordings import Arrays, walk
@@ -32,6 +32,7 @@ from dlgru.kernels.gpu.tilings import REALS
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "graph"
+tried = partial(costs.tried, NAME)
 
 
 def accepts(spec: Spec) -> bool | str:

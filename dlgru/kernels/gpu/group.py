@@ -7,13 +7,15 @@ block needs no meeting at all.  See `README.md`.
 
 from __future__ import annotations
 
+from functools import partial
+
 from dlgru.backend import RawArray
-from dlgru.kernels.gpu import persistent
-from dlgru.kernels.gpu.costs import tried as tried
+from dlgru.kernels.gpu import costs, persistent
 from dlgru.kernels.gpu.sequences import Reserve
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
 NAME = "group"
+tried = partial(costs.tried, NAME)
 
 
 def accepts(spec: Spec) -> bool | str:

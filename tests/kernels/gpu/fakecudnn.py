@@ -15,14 +15,16 @@ import numpy as np
 from dlgru.kernels import plain
 from dlgru.kernels.spec import NO_EXTRA, Needs, Spec
 
-GAP = 5
+GAP = 5  # numbers between the places of weights, unless a test says otherwise
 NOTE = 64  # bytes of reserve and workspace
 
 
 class FakeCudnn:
     """What ``ctypes.CDLL("libcudnn.so.9")`` is to the engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, gap: int = GAP) -> None:
+        self.gap = gap
+        self.complaint = b""
         self.told: dict[int, Any] = {}
         self.made = 0
         self.algorithms: list[int] = []
@@ -40,8 +42,14 @@ class FakeCudnn:
     def GetErrorString(self, code: int) -> bytes:
         return b"CUDNN_STATUS_FAKE"
 
+    def GetLastErrorString(self, room: Any, size: int) -> None:
+        room.value = self.complaint[: size - 1]
+
     def GetVersion(self) -> int:
         return 91900
+
+    def GetCudartVersion(self) -> int:
+        return 13000
 
     def _create(self, made: Any) -> int:
         self.made += 1
@@ -53,7 +61,7 @@ class FakeCudnn:
         del self.told[made]
         return 0
 
-    DestroyRNNDescriptor = DestroyRNNDataDescriptor = DestroyTensorDescriptor = _destroy
+    Destroy = DestroyRNNDescriptor = DestroyRNNDataDescriptor = DestroyTensorDescriptor = _destroy
 
     Create = CreateRNNDescriptor = CreateRNNDataDescriptor = CreateTensorDescriptor = _create
 
@@ -88,13 +96,13 @@ class FakeCudnn:
 
     def _layout(self, rnn: Any) -> list[tuple[int, int | None]]:
         bias, _, C, H, _ = self.told[rnn]
-        at, places = GAP, []
+        at, places = self.gap, []
         for columns in (C, C, C, H, H, H):
             places.append([at, None])
-            at += H * columns + GAP
+            at += H * columns + self.gap
         for k in range(3 * bias if bias else 0):
             places[k][1] = at
-            at += H + GAP
+            at += H + self.gap
         return [*map(tuple, places), (at, None)]
 
     def GetRNNWeightSpaceSize(self, handle: Any, rnn: Any, size: Any) -> int:

@@ -6,6 +6,7 @@ import gc
 import itertools
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int, c_void_p
 from pathlib import Path
@@ -17,7 +18,7 @@ from fakedevice import FakeArray
 from gru_cases import WAYS, backward, by_name, data, directions, forward
 
 from dlgru.backend import double
-from dlgru.errors import DlgruError
+from dlgru.errors import DlgruError, DlgruMemoryError
 from dlgru.kernels.gpu import cudnn, cudnnlibrary
 from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.emulator import EmulatedRuntime
@@ -119,8 +120,70 @@ def test_descriptors_go_with_their_plan(fake: FakeCudnn) -> None:
     assert len(fake.told) == made > 1
     cudnn._local.plan.cache_clear()
     gc.collect()
-    handles = set(cudnn._local.handles.values())
+    handles = set(cudnn._local.handles.by_device.values())
     assert set(fake.told) == handles
+
+
+def test_handles_go_with_their_thread(fake: FakeCudnn, device: EmulatedRuntime) -> None:
+    spec, handles = BASE._replace(bias=6), []
+
+    def run() -> None:
+        plan = cudnn.plan_for(device, spec, cudnnlibrary.STANDARD)
+        handles.append(plan.handle)
+        assert plan.handle in fake.told
+
+    for _ in range(2):
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert len(set(handles)) == 2
+    assert fake.told == {}
+
+
+@pytest.mark.parametrize(("bias", "parts"), [(0, 2), (3, 3), (6, 3)])
+def test_gates_that_stand_side_by_side_are_copied_together(
+    fake: FakeCudnn, bias: int, parts: int
+) -> None:
+    case = case_of(4, 3, 2, 5, bias=bias)
+    apart = worst(case, "gates", np.float64)
+    fake.gap = 0
+    cudnn._local.plan.cache_clear()
+    assert worst(case, "gates", np.float64) == apart
+    plan = cudnn.Plan(cudnn.library(), 1, gpu_spec(case, "gates"), cudnnlibrary.STANDARD)
+    space = np.arange(plan.weight_bytes // 8)
+    b = np.zeros(bias * 5) if bias else None
+    assert len(list(plan.parts(space, np.zeros((15, 2)), np.zeros((15, 5)), b))) == parts
+
+
+def test_errors_carry_cudnns_own_words(fake: FakeCudnn) -> None:
+    known = cudnnlibrary.Library(fake)
+    with pytest.raises(DlgruError, match=r"CUDNN_STATUS_FAKE \(9\)\. name"):
+        known("BuildRNNDynamic", 0, 0, 0)
+    fake.complaint = b" nothing works today \n"
+    with pytest.raises(DlgruError, match=r"CUDNN_STATUS_FAKE \(9\): nothing works today") as caught:
+        known("BuildRNNDynamic", 0, 0, 0)
+    assert not isinstance(caught.value, MemoryError)
+
+
+@pytest.mark.parametrize("code", cudnnlibrary.NO_MEMORY)
+def test_out_of_memory_is_an_error_of_memory(fake: FakeCudnn, code: int) -> None:
+    known = cudnnlibrary.Library(fake)
+    known._calls["SetStream"] = lambda *arguments: code
+    with pytest.raises(DlgruMemoryError, match=rf"CUDNN_STATUS_FAKE \({code}\)"):
+        known("SetStream", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "driver", "fits"),
+    [(13050, 13000, True), (12090, 13000, True), (13050, 12080, False), (13050, None, True)],
+)
+def test_a_library_for_a_newer_cuda_than_the_drivers_is_refused(
+    cuda: int, driver: int | None, fits: bool
+) -> None:
+    answer = cudnnlibrary.unfit(cuda, driver)
+    assert (answer == "") == fits
+    assert fits or ("CUDA 12 at most" in answer and "dlgru[cudnn12]" in answer)
 
 
 def test_descriptors_of_a_plan_that_is_refused_go_too(fake: FakeCudnn) -> None:

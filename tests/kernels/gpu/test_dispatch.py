@@ -193,8 +193,8 @@ def test_a_longer_run_costs_more() -> None:
         assert engine.cost(more) > engine.cost(BASE), (engine.NAME, field)
 
 
-def test_the_cost_table_says_that_nothing_is_measured() -> None:
-    assert costs.rates(90)["measured"] is False
+def test_the_cost_table_says_that_nothing_has_run() -> None:
+    assert costs.rates(90)["ran"] == []
     assert costs.rates(90)["clock_ghz"] == 1.98
     assert costs.rates(12345) == costs._file()["default"]
 

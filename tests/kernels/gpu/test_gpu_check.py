@@ -14,6 +14,7 @@ from fakedevice import LIBRARY, FakeArray
 
 import dlgru
 from dlgru.kernels.gpu import graph, group
+from dlgru.kernels.spec import Spec
 from tests.kernels.gpu.conftest import thorough
 from tests.kernels.gpu.emulator import EmulatedRuntime
 from tests.kernels.gpu.gpu_cases import H100
@@ -118,6 +119,15 @@ def test_its_table_marks_what_is_wrong(program: Any, capsys: pytest.CaptureFixtu
     assert "it refused" in lines[3] and "it broke" in lines[4]
 
 
+def test_only_cudnn_may_give_other_bits_from_run_to_run(program: Any) -> None:
+    spec = Spec(4, 3, 2, 20, np.dtype(np.float32))
+    for engine in ("cluster", "group", "graph", "cudnn"):
+        one = program.correctness.Answer(engine, spec, "y", 1e-6, 1e-5, repeats=True)
+        assert one.ok
+        assert one._replace(repeats=False).ok == (engine == "cudnn")
+        assert not one._replace(error=1e-4).ok
+
+
 @pytest.fixture
 def clock(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device's clock says 2 ms for each call, the host's 1500; one GPU engine is there."""
@@ -161,7 +171,8 @@ def test_our_own_cpu_engine_is_timed_in_the_same_rounds(
     assert [one.to_cpu for one in there] == [750.0, 750.0]
     # Once to check, and in two rounds of six: then it has taken more than two seconds.
     assert called.count("cpu") == 1 + 2
-    assert called.count(device.device) == 2 * (1 + 6)  # strict, and with TF32 allowed
+    # Strict, and with TF32 allowed; and to wake the device after each of the host's turns.
+    assert called.count(device.device) == 2 * (1 + 6) + 2
 
 
 @pytest.mark.parametrize("planted", ["building", "a first call", "a round of training"])
