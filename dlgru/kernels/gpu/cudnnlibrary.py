@@ -119,7 +119,8 @@ class Library:
             self(f"Destroy{what}", address)
 
 
-LIBRARIES = ("libcudnn.so.9", "cudnn64_9.dll")
+LIBRARIES = {"libcudnn.so.9": "libcudnn_adv.so.9", "cudnn64_9.dll": "cudnn_adv64_9.dll"}
+"""cuDNN, and the part of it that has the recurrent calls and needs cuBLAS."""
 
 
 @functools.cache
@@ -128,33 +129,31 @@ def library() -> Library | str:
     package = importlib.util.find_spec("nvidia")
     folders = [] if package is None else list(package.submodule_search_locations or [])
     wheels = [
-        str(path)
+        path
         for folder in folders
-        for n in LIBRARIES
-        for path in Path(folder).glob(f"cudnn/*/{n}")
+        for name in LIBRARIES
+        for path in Path(folder).glob(f"cudnn/*/{name}")
     ]
     problems = []
-    for name in [*wheels, *LIBRARIES]:
+    for path in [*wheels, *map(Path, LIBRARIES)]:
         try:
-            found = Library(ctypes.CDLL(name))
-            # The part that has the recurrent calls; it needs cuBLAS, which may not be there.
-            ctypes.CDLL(
-                name.replace("libcudnn.", "libcudnn_adv.").replace("cudnn64", "cudnn_adv64")
-            )
-            if reason := unfit(found.cuda, driver_version()):
-                problems.append(f"{name}: {reason}")
-                continue
-            return found
+            made = Library(ctypes.CDLL(str(path)))
+            ctypes.CDLL(str(path.with_name(LIBRARIES[path.name])))
         except (OSError, AttributeError) as problem:
-            if name in wheels or isinstance(problem, AttributeError):
-                problems.append(f"{name}: {problem}")
+            if path in wheels or isinstance(problem, AttributeError):
+                problems.append(f"{path}: {problem}")
+            continue
+        reason = unfit(made.cuda, driver_version())
+        if not reason:
+            return made
+        problems.append(f"{path}: {reason}")
     if problems:
         return f"cuDNN 9 is there, but cannot be used: {problems[0]}"
     return "cuDNN 9 is not installed: pip install dlgru[cudnn13], or dlgru[cudnn12] with CUDA 12"
 
 
 def unfit(cuda: int, driver: int | None) -> str:
-    """Return why a cuDNN for this CUDA does not run on a driver for that one; nothing if it does."""
+    """Return why a cuDNN made for this CUDA does not run on that driver; nothing if it does."""
     if driver is None or cuda // 1000 <= driver // 1000:
         return ""
     return (

@@ -90,7 +90,9 @@ def test_it_says_what_cudnn_has_not(fake: FakeCudnn, changed: Any, words: str) -
 def test_without_the_library_it_refuses_and_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cudnnlibrary, "LIBRARIES", ("libcudnn-that-is-not-there.so",))
+    monkeypatch.setattr(
+        cudnnlibrary, "LIBRARIES", {"libcudnn-that-is-not-there.so": "nor-is-this.so"}
+    )
     answer = cudnnlibrary.library.__wrapped__()
     assert "pip install dlgru[cudnn13]" in answer
     monkeypatch.setattr(cudnn, "library", lambda: answer)
