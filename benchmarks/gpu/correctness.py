@@ -106,6 +106,19 @@ def moved(given: dict[str, Any], move: Callable[[Any], Any]) -> dict[str, Any]:
     return {k: move(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
 
 
+def sent(given: dict[str, Any], spec: Spec, send: Callable[[Any], Any]) -> dict[str, Any]:
+    """The arguments on the device; a backward direction has its weights as a bidirectional run has.
+
+    There they are the lower halves of taller arrays.
+    """
+    there = moved(given, send)
+    if spec.direction == "backward":
+        for name in ("W", "R"):
+            host = given[name]
+            there[name] = send(np.asfortranarray(np.concatenate([host, host])))[len(host) :]
+    return there
+
+
 def relative(found: Any, expected: Any) -> float:
     """The error of an array against the size of what it should be; infinite if not finite."""
     distance = np.linalg.norm((found.astype(np.float64) - expected).ravel())
@@ -122,7 +135,7 @@ def check(
     wide = moved(given, lambda a: np.asfortranarray(a.astype(np.float64)))
     reference_spec = spec._replace(dtype=np.dtype(np.float64), device="cpu", precision="strict")
     expected = run(plain, reference_spec, wide)
-    there = moved(given, send)
+    there = sent(given, spec, send)
     runs = [{name: fetch(a) for name, a in run(engine, spec, there).items()} for _ in range(RUNS)]
     errors = {name: max(relative(one[name], expected[name]) for one in runs) for name in expected}
     worst = max(errors, key=errors.__getitem__)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
 
 from dlgru.backend import RawArray
 from dlgru.errors import DlgruValueError
@@ -25,6 +25,7 @@ from dlgru.kernels.gpu.tilings import CLUSTERS, THREADS
 
 DEFAULT_SHARED = 48 * KB  # more must be asked for
 PORTABLE_CLUSTER = 8  # likewise
+OF_THE_THREAD = 2  # the handle of each thread's own default stream
 PROBE = 'extern "C" __global__ void dl_nothing() {}'
 
 
@@ -154,17 +155,43 @@ class CudaRuntime:
         """Return the current stream's handle."""
         return int(self.cupy.cuda.get_current_stream().ptr)
 
-    def mark(self) -> Any:
-        """Return an event for what has been queued so far, and its stream."""
+    def queue(self) -> Hashable:
+        """Return what tells the current stream from others, those of other threads too."""
+        handle = self.stream()
+        return (handle, threading.get_ident()) if handle == OF_THE_THREAD else handle
+
+    def mark(self) -> Mark:
+        """Return a mark for what has been queued so far."""
+        # It refers to the stream: no later stream can then have its handle.
+        return Mark(self.queue(), self.cupy.cuda.get_current_stream(), self._event())
+
+    def _event(self) -> Any:
         event = self.cupy.cuda.Event(disable_timing=True)
         event.record()
-        return self.stream(), event
+        return event
 
-    def wait_for(self, mark: Any) -> None:
+    def wait_for(self, mark: Mark) -> None:
         """Let what is queued from now on wait for a mark of another stream."""
-        stream, event = mark
-        if stream != self.stream():
-            self.cupy.cuda.get_current_stream().wait_event(event)
+        if mark.queue != self.queue():
+            self.cupy.cuda.get_current_stream().wait_event(mark.event)
+
+    def keep_back(self, mark: Mark) -> None:
+        """Let the stream of a mark, if it is another, wait for what has been queued here so far."""
+        if mark.queue == self.queue():
+            return
+        event = self._event()
+        if int(mark.stream.ptr) == OF_THE_THREAD:  # here its handle means this thread's stream
+            event.synchronize()
+        else:
+            mark.stream.wait_event(event)
+
+
+class Mark(NamedTuple):
+    """A place in a stream."""
+
+    queue: Hashable
+    stream: Any
+    event: Any
 
 
 class _Bound(threading.local):

@@ -340,6 +340,7 @@ def backward(
         dy[...] = 0
     ends = None if dlast is None else as_colmajor(xp, dlast[0])
     grads = cudnn_pass.backward(y, in_time(run, dy), ends, opaque, needs)
+    runtime.keep_back(reserve.mark)
     if not keep:
         reserve.spent, reserve.gates = True, None
     return grads

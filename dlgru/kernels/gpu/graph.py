@@ -11,7 +11,7 @@ import math
 from functools import partial
 from typing import Any
 
-from dlgru.backend import RawArray, colmajor, xp_of
+from dlgru.backend import RawArray, as_colmajor, colmajor, xp_of
 from dlgru.kernels.gpu import costs
 from dlgru.kernels.gpu.arguments import ACTIVATIONS, GATES, STEP_BACK, column_step, filled
 from dlgru.kernels.gpu.modes import known_device, refusal
@@ -61,7 +61,10 @@ def forward(
     xp = xp_of(x)
     run = Run(xp, runtime_of(xp), spec, x, state[0], W, R, b, extra)
     T, B, _, H = spec[:4]
-    given = {"gx": run.inputs(), "R": run.R, "b": run.b, "inner": run.inner}
+    # R as a recording has it, also where it is a part of a larger array: cuBLAS chooses its
+    # order of summation by strides and alignment, and every call is to give the same bits.
+    R = as_colmajor(xp, run.R)
+    given = {"gx": run.inputs(), "R": R, "b": run.b, "inner": run.inner}
     given |= {"lengths": run.lengths, "state": run.h0}
     made = {"y": (H, B, T), "state": (H, B)}
     if spec.save == "gates":
@@ -115,11 +118,12 @@ def backward(
         if carry is None:
             carry = colmajor(xp, (H, B), spec.dtype)
             carry[...] = 0
-        R = run.R
         if spec.reset == "after":  # rows in the order of d: hid, r, z
             R = colmajor(xp, (3 * H, H), spec.dtype)
             R[:H] = run.R[2 * H :]
             R[H:] = run.R[: 2 * H]
+        else:
+            R = as_colmajor(xp, run.R)
         given = {"dy": dy, "y": reserve.y, "h0": run.h0, "gates": gates, "R": R}
         given |= {"lengths": run.lengths, "D": carry}
         made = {"d": (planes(spec) * H, B, T), "D": (H, B)}

@@ -237,6 +237,8 @@ def backward_of(
     gates = run.gates_again(reserve.y) if reserve.gates is None else reserve.gates
     ends = None if dlast is None else in_columns(xp, dlast[0])
     d, opened, dh0 = gates_gradients(run, gates, in_columns(xp, dy), ends)
+    grads = run.gradients(reserve.y, d, opened, dh0, needs)
+    runtime.keep_back(reserve.mark)
     if not keep:
         reserve.spent, reserve.gates = True, None
-    return run.gradients(reserve.y, d, opened, dh0, needs)
+    return grads

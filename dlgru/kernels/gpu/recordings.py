@@ -43,7 +43,7 @@ def walk(
     xp, spec = run.xp, run.spec
     out = {name: colmajor(xp, shape, spec.dtype) for name, shape in made.items()}
     given = {name: array for name, array in given.items() if array is not None}
-    key = (kind, id(xp), spec, run.runtime.number(), run.runtime.stream(), tuple(given))
+    key = (kind, id(xp), spec, run.runtime.number(), run.runtime.queue(), tuple(given))
     # While a recording is in use it is not in the dictionary: another thread makes its own.
     found = _recordings.pop(key, None)
     if found is None and not _worth_recording(key, spec.T, given, out):

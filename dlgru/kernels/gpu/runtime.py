@@ -8,7 +8,7 @@ so everything but the GPU itself is tested without one.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol
 
 from dlgru.backend import RawArray
@@ -57,10 +57,20 @@ class Runtime(Protocol):
         """Do the work once, and return a function that does the same again in one launch."""
 
     def stream(self) -> int:
-        """Return a number that tells this stream from others."""
+        """Return the handle of the current stream."""
+
+    def queue(self) -> Hashable:
+        """Return what tells the current stream from others, those of other threads too."""
 
     def mark(self) -> Any:
         """Return a mark for what has been queued so far."""
 
     def wait_for(self, mark: Any) -> None:
         """Let what is queued from now on wait for a mark."""
+
+    def keep_back(self, mark: Any) -> None:
+        """Let the stream of a mark wait for what has been queued here so far.
+
+        Memory goes back to the stream that it was taken on, which must not give it to others
+        while this stream still reads it.
+        """

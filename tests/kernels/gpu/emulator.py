@@ -54,6 +54,8 @@ class EmulatedRuntime:
         self.launches: list[Launch] = []
         self.cublas = FakeCublas(self._do, self.stream)
         self.products = self.cublas.products  # the precision of each
+        self.marks: list[object] = []
+        self.kept_back = 0
         self._tape: list[Callable[[], None]] | None = None
 
     def describe(self) -> str:
@@ -114,11 +116,19 @@ class EmulatedRuntime:
     def stream(self) -> int:
         return STREAM if self._tape is None else RECORDING_STREAM
 
+    def queue(self) -> int:
+        return self.stream()
+
     def mark(self) -> Any:
-        return None
+        self.marks.append(object())
+        return self.marks[-1]
 
     def wait_for(self, mark: Any) -> None:
-        assert mark is None
+        assert mark in self.marks
+
+    def keep_back(self, mark: Any) -> None:
+        assert mark in self.marks
+        self.kept_back += 1
 
 
 _loaded: dict[str, Any] = {}

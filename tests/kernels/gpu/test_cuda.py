@@ -12,7 +12,7 @@ import pytest
 from dlgru.errors import DlgruValueError
 from dlgru.kernels.gpu.arguments import ADAM
 from dlgru.kernels.gpu.cublas import Products
-from dlgru.kernels.gpu.cuda import CudaRuntime, _Bound
+from dlgru.kernels.gpu.cuda import OF_THE_THREAD, CudaRuntime, _Bound
 from dlgru.kernels.gpu.runtime import Launch
 from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
 
@@ -38,18 +38,42 @@ class FakeCupy:
         self.current, self.device, self.set = STREAM, 0, []
         self.recorded: list[Any] | None = None
         self.replayed_on: list[int] = []
+        self.happened: list[tuple[Any, ...]] = []
         self.cuda = SimpleNamespace(
             Stream=lambda non_blocking: Stream(self),
-            get_current_stream=lambda: SimpleNamespace(ptr=self.current),
+            Event=lambda disable_timing: Event(self),
+            get_current_stream=self.stream,
             device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
             runtime=SimpleNamespace(getDevice=lambda: self.device, setDevice=self.set.append),
         )
+
+    def stream(self) -> Any:
+        """The current stream, which notes for whom it waits."""
+        handle = self.current
+
+        def wait_event(event: Event) -> None:
+            self.happened.append(("stream", handle, "waits for", event.stream))
+
+        return SimpleNamespace(ptr=handle, wait_event=wait_event)
 
     def queue(self, go: Any) -> None:
         if self.recorded is None:
             go()
         else:
             self.recorded.append(go)
+
+
+class Event:
+    """A place in a stream."""
+
+    def __init__(self, cupy: FakeCupy) -> None:
+        self.cupy, self.stream = cupy, -1
+
+    def record(self) -> None:
+        self.stream = self.cupy.current
+
+    def synchronize(self) -> None:
+        self.cupy.happened.append(("host", "waits for", self.stream))
 
 
 class Stream:
@@ -125,6 +149,43 @@ def test_each_thread_has_the_context_of_its_device_before_it_launches(
     cupy.device = 1
     launching()
     assert cupy.set == [0, 0, 1]
+
+
+def test_a_backward_run_on_another_stream_waits_and_holds_the_first_one_back(
+    runtime: CudaRuntime, cupy: FakeCupy
+) -> None:
+    mark = runtime.mark()
+    runtime.wait_for(mark)
+    runtime.keep_back(mark)
+    assert cupy.happened == []
+    cupy.current = other = STREAM + 1
+    runtime.wait_for(mark)
+    runtime.keep_back(mark)
+    assert cupy.happened == [
+        ("stream", other, "waits for", STREAM),
+        ("stream", STREAM, "waits for", other),
+    ]
+
+
+def test_threads_default_streams_are_told_apart(runtime: CudaRuntime, cupy: FakeCupy) -> None:
+    cupy.current = OF_THE_THREAD
+    mark, queues = runtime.mark(), [runtime.queue(), runtime.queue()]
+
+    def elsewhere() -> None:
+        queues.append(runtime.queue())
+        runtime.wait_for(mark)
+        runtime.keep_back(mark)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert queues[0] == queues[1] != queues[2]
+    assert cupy.happened == [
+        ("stream", OF_THE_THREAD, "waits for", OF_THE_THREAD),
+        ("host", "waits for", OF_THE_THREAD),
+    ]
+    cupy.current = STREAM
+    assert runtime.queue() == STREAM
 
 
 def test_an_array_on_another_gpu_is_an_error_that_names_both(

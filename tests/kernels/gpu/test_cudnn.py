@@ -54,13 +54,14 @@ def test_large_states_take_the_standard_algorithm(fake: FakeCudnn) -> None:
     assert set(fake.algorithms) == {cudnnlibrary.STANDARD}
 
 
-def test_a_kept_reserve_serves_again(fake: FakeCudnn) -> None:
+def test_a_kept_reserve_serves_again(fake: FakeCudnn, device: EmulatedRuntime) -> None:
     case = case_of(3, 2, 2, 4)
     dy, dlast = (FakeArray(a) for a in directions(case))
     out = forward(data(case, FakeArray), "gates", gpu_spec(case, "gates"))
     first, second = (by_name(backward(out, dy, dlast)) for _ in range(2))
     for name, gradient in first.items():
         np.testing.assert_array_equal(gradient.get(), second[name].get(), name)
+    assert device.kept_back == 2
     without = backward(out, None, dlast)
     assert np.isfinite(without.x.get()).all()
 

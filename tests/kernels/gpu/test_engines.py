@@ -131,6 +131,39 @@ def test_a_recorded_loop_computes_with_new_numbers(device: EmulatedRuntime, only
         assert max(errors(empty, kept).values()) < EXACT[np.float64]
 
 
+@pytest.mark.parametrize("reset", ["after", "before"])
+def test_recorded_or_not_products_get_recurrent_weights_that_lie_alike(
+    reset: str, device: EmulatedRuntime, only: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(graph)
+    seen: list[set[tuple[int, ...]]] = []
+    product = device.product
+
+    def noted(out: Any, a: Any, b: Any, *more: Any, **options: Any) -> None:
+        if len(a) == 3:  # a step's; those over all steps are never recorded
+            seen[-1].add(b.strides)
+        product(out, a, b, *more, **options)
+
+    monkeypatch.setattr(device, "product", noted)
+    case = case_of(2, 3, 2, 5, reset=reset, direction="bidirectional")  # one has half of R
+    for _ in range(2):  # the second call records
+        seen.append(set())
+        assert worst(case, "gates", np.float64) < EXACT[np.float64]
+    assert seen[0] == seen[1] != set()
+
+
+@pytest.mark.parametrize("engine", [cluster, group, graph], ids=lambda engine: engine.NAME)
+def test_a_backward_run_holds_the_forward_runs_stream_back(
+    engine: Any, device: EmulatedRuntime, only: Any
+) -> None:
+    only(engine)
+    case = case_of(3, 2, 2, 6)
+    out = forward(data(case, FakeArray), "gates", gpu_spec(case, "gates"))
+    assert device.kept_back == 0
+    backward(out, FakeArray(directions(case)[0]), None, keep=False)
+    assert device.kept_back == 1
+
+
 def test_a_recording_belongs_to_what_was_given(device: EmulatedRuntime, only: Any) -> None:
     only(graph)
     lengths = ([5, 1, 2], [1, 5, 5], [2, 2, 2])
