@@ -18,6 +18,9 @@ from dlgru.errors import DlgruValueError
 TINY = 1e-20
 """The complex step: its square vanishes beside 1."""
 
+LEFT = TINY**1.5
+"""What a complex step may leave of third derivatives, where the first is 0: TINY**2 of them."""
+
 
 def direction_of(
     gradient: np.ndarray[Any, Any], rows: slice, random: np.random.Generator
@@ -63,11 +66,11 @@ def measured(
         numeric = _complex_step(line, must=method == "complex")
         if numeric is not None:
             if method == "complex":
-                return "complex", numeric, _error(along, numeric, 0.0)
+                return "complex", numeric, _error(along, numeric, LEFT / tolerance)
             for h in (step, 0.01 * step):
                 rough, noise = line.central(h)
                 if _error(rough, numeric, noise / 1e-4) <= 1e-4:
-                    return "complex", numeric, _error(along, numeric, 0.0)
+                    return "complex", numeric, _error(along, numeric, LEFT / tolerance)
     best = float("nan"), float("inf")
     for factor in (1, 0.1, 10, 0.01):
         numeric, noise = line.central(step * factor)

@@ -267,6 +267,8 @@ def _apply_primitive(op: Operation) -> Callable[..., Any]:
             return Value(out)
         y = Value(out, tape, next_id())
         pull = op.vjp_rule(y, *inputs, **options)  # type: ignore[misc]
+        if pull is None:  # constant for such data
+            return Value(out)
         read = tuple([x.id if type(x) is Value and x.tape is tape else 0 for x in inputs])
         if type(pull) is tuple:
             # Dropping the pulls of constants frees what their closures hold.

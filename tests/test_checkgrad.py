@@ -227,6 +227,18 @@ def test_the_result_prints_as_a_table() -> None:
     assert "FAILED" in repr(failed)
 
 
+@pytest.mark.parametrize("method", ["auto", "complex", "central"])
+def test_a_gradient_that_is_zero_passes(method: str) -> None:
+    zero = dl.dlarray([0.0, 0.0])
+    assert checkgrad(lambda x: dl.sum(x**3), zero, order=1, method=method)
+    assert checkgrad(lambda x: dl.prod(x), dl.dlarray([0.0, 0.0, 3.0]), order=1, method=method)
+
+
+def test_a_tiny_gradient_is_still_checked() -> None:
+    wrong = planted("wrong", first=1.001)
+    assert not checkgrad(lambda x: 1e-15 * wrong(x), array(3, 2), order=1, method="complex")
+
+
 def test_nan_never_passes() -> None:
     assert not checkgrad(lambda x: x * np.nan, dl.dlarray([1.0, 2.0]), order=1)
     assert not GradientCheck(checkgrad(dl.log, dl.dlarray(-1.0), order=1).checks, 1e-6)

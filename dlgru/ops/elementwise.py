@@ -13,7 +13,7 @@ from dlgru import backend
 from dlgru.array import Value
 from dlgru.backend import xp_of
 from dlgru.op import keep, primitive
-from dlgru.ops.classes import conjugate
+from dlgru.ops.classes import conjugate, real
 from dlgru.ops.compare import eq_values, select
 from dlgru.ops.pairs import counted
 
@@ -140,9 +140,11 @@ def _(r: Any) -> Any:
     yield (r(2, 2, kind="complex"),)
 
 
-@primitive("sign", labels=keep, differentiable=False)
+@primitive("sign", labels=keep)
 def sign(X: Any) -> Any:
     """Sign of each element: -1, 0 or 1 (``X ./ abs(X)`` for complex data).
+
+    Constant for real data; for complex data the phase has a derivative, 0 where X is 0.
 
     Examples
     --------
@@ -153,9 +155,26 @@ def sign(X: Any) -> Any:
     return xp_of(X).sign(counted(X))
 
 
+@sign.vjp
+def _(y: Value, x: Value) -> Any:
+    if x.dtype not in backend.REAL_OF:
+        return None
+    size = abs(x)
+    zero = eq_values(size, 0)
+
+    def back(g: Value) -> Value:
+        # What lies along x changes its modulus and not its phase.
+        across = (g - y * real(conjugate(y) * g)) / select(zero, 1.0, size)
+        turned: Value = select(zero, 0.0, across)
+        return turned
+
+    return back
+
+
 @sign.cases
 def _(r: Any) -> Any:
-    yield (r(3, 2, fmt="CB", kind="nonzero"),)
+    yield (r(2, 2, kind="complex"),)
+    yield (r(3, 2, fmt="CB", kind="complex"),)
 
 
 @primitive("abs", labels=keep, operator=("__abs__",))
