@@ -54,6 +54,20 @@ def test_a_whole_number_in_every_form(name: str, form: str) -> None:
     assert use(WHOLE[form]).shape == shape
 
 
+@pytest.mark.parametrize("form", WHOLE)
+@pytest.mark.parametrize("creator", [dl.zeros, dl.ones, dl.rand, dl.true], ids=lambda f: f.__name__)
+def test_a_whole_number_in_every_form_in_a_list_of_sizes(creator: Any, form: str) -> None:
+    n = WHOLE[form]
+    sizes: list[Any] = [[2, n], (2, n), [[2.0, 3.0]], np.array([2, 3]), dl.dlarray([2, 3])]
+    assert [creator(size).shape for size in sizes] == 5 * [(2, 3)]
+
+
+@pytest.mark.parametrize("wrong", ["a", 2.5, None, dl.dlarray([1.0, 2.0])])
+def test_a_list_of_sizes_holds_whole_numbers(wrong: Any) -> None:
+    with pytest.raises(DlgruTypeError, match=r"sz is .*, expected a whole number"):
+        dl.zeros([3, wrong])
+
+
 HUGE = 10**400
 
 

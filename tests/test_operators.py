@@ -297,3 +297,18 @@ def test_integers_are_converted_where_the_class_is_named(name: str, given: Any) 
     whole = np.array([[0, 1, 200]], given)
     np.testing.assert_array_equal(np.asarray(convert(whole)), whole.astype(dtype), strict=True)
     assert np.asarray(convert(given(1))).dtype == dtype
+
+
+def test_a_scalar_times_pages_is_a_scalar_times_an_array() -> None:
+    X = dl.dlarray(np.arange(12.0).reshape(2, 3, 2), "CBT")
+    plain, two = dl.stripdims(X), dl.dlarray([[2.0]])
+    for scalar in (2, two):
+        for product in (dl.pagemtimes(X, scalar), dl.pagemtimes(scalar, X)):
+            assert product.dims == "CBT"
+            assert dl.isequal(product, 2 * X)
+        turned = dl.pagemtimes(plain, "transpose", scalar, "none")
+        assert dl.isequal(turned, 2 * dl.permute(plain, [2, 1, 3]))
+    g = dl.dlfeval(lambda a: dl.dlgradient(dl.sum(dl.pagemtimes(plain, a), "all"), a), two)
+    assert float(g) == 66.0
+    with pytest.raises(DlgruValueError, match="unformatted"):
+        dl.pagemtimes(X, "transpose", 2, "none")

@@ -22,7 +22,7 @@ from dlgru.convert import to_raw, to_value
 from dlgru.devicelibrary import device_library
 from dlgru.endmark import End
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
-from dlgru.ops.sizes import real_number, whole, whole_size
+from dlgru.ops.sizes import listed, real_number, whole, whole_size
 from dlgru.places import memory_of
 from dlgru.rng import raw_rand, raw_randi, raw_randn, raw_randperm
 
@@ -54,10 +54,10 @@ def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int
     if len(sizes) == 1 and (
         isinstance(sizes[0], list | tuple) or getattr(sizes[0], "shape", ()) not in ((), (1, 1))
     ):
-        raw = to_raw(
-            sizes[0]._dlgru_raw() if type(sizes[0]) is DLArray else sizes[0], function, "sz"
-        )
-        sizes = [float(n) for n in raw.ravel(order="F")]
+        given = sizes[0]
+        if isinstance(given, list | tuple) and any(isinstance(n, list | tuple) for n in given):
+            given = to_raw(given, function, "sz")
+        sizes = listed(given, function, "sz")
     shape = [whole_size(n, function, "sz") for n in sizes]
     if not shape:
         shape = [1, 1]

@@ -25,7 +25,7 @@ from dlgru.ops.complexdata import is_complex
 from dlgru.ops.expand import expand
 from dlgru.ops.pairs import counted
 from dlgru.ops.reduction import fold, kept, over
-from dlgru.ops.sizes import axes_of
+from dlgru.ops.sizes import axes_of, outputs_asked
 
 
 def _extreme(name: str, method: str, worst: float) -> Any:
@@ -95,6 +95,7 @@ min_first = _extreme("min_first", "min", math.inf)
 def _extreme_door(
     function: str, X: Any, Y: Any, dim: Any, nargout: int, over_first: Any, of_two: Any
 ) -> Any:
+    nargout = outputs_asked(nargout, function, "M", "I")
     if not (isinstance(Y, list | tuple) and len(Y) == 0) and Y is not None:
         if dim is not None or nargout > 1:
             raise DlgruTypeError(

@@ -177,13 +177,14 @@ def _pagemtimes(
     transpX: Any,
     Y: Any = None,
     transpY: Any = None,
-) -> DLArray:
+) -> Any:
     """Matrix products of corresponding pages: ``pagemtimes(X, Y)``.
 
     Parameters
     ----------
     X, Y : array
-        Unformatted, m×k×… and k×n×…; page dimensions expand implicitly.
+        Unformatted, m×k×… and k×n×…; page dimensions expand implicitly.  Or one of them an
+        unformatted scalar, and then the other may have any size and format.
     transpX, transpY : "none", "transpose" or "ctranspose"
         In the form ``pagemtimes(X, transpX, Y, transpY)``: what to do to each page first.
 
@@ -194,10 +195,11 @@ def _pagemtimes(
     (3, 5, 2)
     """
     if Y is None and transpY is None:
-        a, b = _plain(X, "pagemtimes", "X"), _plain(transpX, "pagemtimes", "Y")
-    else:
-        a = _turned_page(_plain(X, "pagemtimes", "X"), transpX, "transpX")
-        b = _turned_page(_plain(Y, "pagemtimes", "Y"), transpY, "transpY")
+        Y, transpX, transpY = transpX, "none", "none"
+    if _scalar(X) or _scalar(Y):
+        return times(_turned_page(X, transpX, "X"), _turned_page(Y, transpY, "Y"))
+    a = _plain(_turned_page(X, transpX, "X"), "pagemtimes", "X")
+    b = _plain(_turned_page(Y, transpY, "Y"), "pagemtimes", "Y")
     pages = zip(a.shape[2:], b.shape[2:], strict=False)
     if a.shape[1] != b.shape[0] or any(m != n and 1 not in (m, n) for m, n in pages):
         raise DlgruValueError(
@@ -214,12 +216,12 @@ def _pagemtimes(
 _PAGE = OneOf("none", "transpose", "ctranspose")
 
 
-def _turned_page(x: Value, how: Annotated[str, _PAGE], argument: str) -> Value:
-    word = _PAGE.check(how, "pagemtimes", argument)
+def _turned_page(X: Any, how: Annotated[str, _PAGE], argument: str) -> Any:
+    word = _PAGE.check(how, "pagemtimes", f"transp{argument}")
     if word == "none":
-        return x
-    t: Value = pagetranspose(x) if word == "transpose" else _page_turned(x)
-    return t
+        return X
+    value = _plain(X, "pagemtimes", argument)
+    return finish(pagetranspose(value) if word == "transpose" else _page_turned(value))
 
 
 def _plain(X: Any, function: str, argument: str) -> Value:

@@ -27,7 +27,8 @@ from dlgru.ops.cells import (
     both_ways,
     scan,
 )
-from dlgru.ops.recurrent_sizes import lengths_of, outputs, prepare
+from dlgru.ops.recurrent_sizes import lengths_of, prepare
+from dlgru.ops.sizes import outputs_asked
 
 DIRECTIONS = ("forward", "backward", "bidirectional")
 
@@ -241,7 +242,7 @@ def full_door(
     >>> Y.shape, Y.dims, h.shape
     ((100, 32, 64), 'CBT', (100, 32))
     """
-    nargout = outputs(nargout)
+    nargout = outputs_asked(nargout, "gru", "Y", "hiddenState")
     arrays = (X, H0, weights, recurrentWeights, bias)
     call = prepare(arrays, DataFormat, ResetGateMode, Direction)
     _, B, T = call.values[0].shape

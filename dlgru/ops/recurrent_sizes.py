@@ -84,21 +84,6 @@ def prepare(arrays: tuple[Any, ...], DataFormat: str, ResetGateMode: str, Direct
     )
 
 
-def outputs(nargout: Any) -> int:
-    """How many outputs a call of gru asks for."""
-    n = whole(nargout, "gru", "nargout")
-    if not 0 <= n <= 2:
-        raise DlgruValueError(
-            "Too many output arguments" if n > 2 else "",
-            identifier="dlgru:gru:nargout",
-            function="gru",
-            argument="nargout",
-            came=str(n),
-            expected="1 (Y) or 2 (Y, hiddenState)",
-        )
-    return max(n, 1)
-
-
 def parameters(
     H0: Any, weights: Any, recurrentWeights: Any, bias: Any, C: int, B: int, mode: str, way: str
 ) -> list[Value]:

@@ -80,6 +80,22 @@ def whole_size(x: Any, function: str, argument: str) -> int:
     return max(0, whole(x, function, argument))
 
 
+def outputs_asked(nargout: Any, function: str, *names: str) -> int:
+    """How many outputs a call asks for, 1 at least; `names` are those the function has."""
+    n = whole(nargout, function, "nargout")
+    if not 0 <= n <= len(names):
+        ways = [f"{k} ({', '.join(names[:k])})" for k in range(1, len(names) + 1)]
+        raise DlgruValueError(
+            "Too many output arguments" if n > len(names) else "",
+            identifier=f"dlgru:{function}:nargout",
+            function=function,
+            argument="nargout",
+            came=str(n),
+            expected=" or ".join(ways),
+        )
+    return max(n, 1)
+
+
 def dimension(x: Any, function: str, argument: str = "dim") -> int:
     """A dimension number, counted from 1, as a 0-based axis."""
     d = whole(x, function, argument)

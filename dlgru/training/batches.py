@@ -16,7 +16,7 @@ from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, size_
 from dlgru.namevalue import Flag, OneOf
 from dlgru.ops.classes import astype
 from dlgru.ops.join import cat, split, stack
-from dlgru.ops.sizes import dimension, whole
+from dlgru.ops.sizes import dimension, outputs_asked, whole
 
 _WORDS = ("longest", "shortest")
 
@@ -82,16 +82,7 @@ def padsequences(
        1   1   0
     """
     axis = dimension(paddingDim, "padsequences", "paddingDim")
-    outputs = whole(nargout, "padsequences", "nargout")
-    if outputs not in (0, 1, 2):
-        raise DlgruValueError(
-            "Too many output arguments",
-            identifier="dlgru:padsequences:nargout",
-            function="padsequences",
-            argument="nargout",
-            came=str(outputs),
-            expected="1 (XPad) or 2 (XPad, mask)",
-        )
+    outputs = outputs_asked(nargout, "padsequences", "XPad", "mask")
     sequences = _sequences(X, axis)
     lengths = [s.shape[axis] for s in sequences]
     length = _length(Length, lengths)
