@@ -15,8 +15,16 @@ from dlgru import backend
 from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
 from dlgru.calls import NeedsParentheses
+from dlgru.cells import Cell
 from dlgru.devicelibrary import device_library
-from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing, number_words
+from dlgru.errors import (
+    DlgruTypeError,
+    DlgruValueError,
+    a_kind,
+    listing,
+    number_words,
+    size_text,
+)
 from dlgru.structs import MissingField, raise_missing
 
 BAD_CLASS = (
@@ -88,6 +96,15 @@ def two_d(data: RawArray) -> RawArray:
 
 
 def _from_list(x: Any, function: str, argument: str) -> RawArray:
+    if isinstance(x, Cell):
+        raise DlgruTypeError(
+            identifier="dlgru:list:cell",
+            function=function,
+            argument=argument,
+            came=f"a {size_text(x.shape)} cell",
+            expected="an array",
+            fix="hand over what it holds, as in c.m[1], or joined: horzcat(*c)",
+        )
     for item in _leaves(x):
         if isinstance(item, (DLArray, Value)) or (
             not is_number(item) and not isinstance(item, np.generic)

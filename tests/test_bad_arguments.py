@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str, str]] = {
     "leakyrelu: a negative slope": (lambda: dl.leakyrelu(P, -1), "scaleFactor", "-1"),
     "linspace: text": (lambda: dl.linspace(0, "b"), "last", "'b'"),
     "linspace: half a point": (lambda: dl.linspace(0, 1, 2.5), "n", "2.5"),
-    "logical: NaN": (lambda: dl.logical(dl.NaN(1)), "X", "an array with NaN"),
+    "logical: NaN": (lambda: dl.logical(dl.NaN(1)), "X", "NaN"),
     "logical: complex": (lambda: dl.logical(P * 1j), "X", "complex"),
     "max: a label it lacks": (lambda: dl.max(CB, [], "T"), "dim", '"T"'),
     "min: two arrays and dim": (

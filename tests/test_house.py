@@ -29,7 +29,7 @@ FLOORS = {
     "machinery": """
         calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
         endmark subscript pythonbrackets matlabparens indexing selecting
-        cells tablecolumns tables fields
+        cells cellshapes tablecolumns tables fields
         kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
         kernels.modes kernels.plain_sums kernels.plain_blocks
         kernels.gpu kernels.gpu.device kernels.gpu.sources kernels.gpu.tilings kernels.gpu.costs

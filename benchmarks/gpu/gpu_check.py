@@ -274,6 +274,11 @@ def main(arguments: list[str]) -> int:
     if not cupy.is_available():
         print("no CUDA GPU here, or its driver is missing: nothing was checked")
         return 2
+    try:
+        assert int((cupy.arange(3) + 1).sum()) == 6
+    except Exception as problem:
+        print(f"CuPy cannot compute here: {type(problem).__name__}: {problem}")
+        return 2
     start = time.perf_counter()
     faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=sys.__stderr__)
     try:
@@ -295,7 +300,8 @@ def run(cupy: Any, asked: list[str], results: dict[str, Any], path: Path | None)
     The device is waited for within a part, so that a fault is told of the part that made it.
     A device that does not answer after that is not asked again.
     """
-    budget, wait, answers = Budget(SECONDS), cupy.cuda.runtime.deviceSynchronize, True
+    wait, answers = cupy.cuda.runtime.deviceSynchronize, True
+    budget = Budget(SECONDS, lambda text: note(path, text))
     for name in asked:
         if budget.over() or not answers:
             results["left out"][name] = "all"
@@ -319,6 +325,17 @@ def run(cupy: Any, asked: list[str], results: dict[str, Any], path: Path | None)
         results["left out"] |= budget.left_out
         write(path, results)
     write(path, results)
+    note(path, "")
+
+
+def note(path: Path | None, text: str) -> None:
+    """Write beside the results what is being done: a kernel that hangs leaves nothing else."""
+    if path is not None:
+        beside = path.with_name(path.name + ".now")
+        if text:
+            beside.write_text(text + "\n", "utf-8")
+        else:
+            beside.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from peers.problem import ONE_BIAS, flop
-
 from measuring import floors
 from measuring.floors import Bound
 from measuring.readme import table
+from peers.problem import ONE_BIAS, flop
 
 TITLES = {
     "torch": "PyTorch",

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from peers.problem import NotOfferedError, Problem, Task, arrays_of
 
 VERSION = jax.__version__

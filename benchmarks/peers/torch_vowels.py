@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-
 from peers import vowels
 from peers.problem import Task
+from torch import nn
 
 
 class Network(nn.Module):

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from measuring.example import japanese_vowels
-
 from peers.problem import Task
 
 FILE = "VOWELS_FILE"

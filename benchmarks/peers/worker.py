@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from measuring.memory import peak_of
-
 from peers.problem import NotOfferedError, Problem, Task
 
 

@@ -48,6 +48,29 @@ def _(X: Any, dtype: Any) -> DLArray:
     return wrap(astype.op.on_values(to_value(X, "cast"), dtype=dtype), labels_of(X))
 
 
+def as_logical(value: Value, function: str, argument: str) -> Value:
+    """Nonzero is true; complex data and NaN are errors, as in MATLAB."""
+    if value.dtype in backend.REAL_OF:
+        raise DlgruTypeError(
+            identifier="dlgru:logical:complex",
+            function=function,
+            argument=argument,
+            came="complex",
+            expected="real numbers",
+            fix=f"write {argument} != 0, or real({argument})",
+        )
+    if value.dtype != backend.logical and bool(xp_of(value.data).isnan(value.data).any()):
+        raise DlgruValueError(
+            identifier="dlgru:logical:nan",
+            function=function,
+            argument=argument,
+            came="an array with NaN" if value.data.size > 1 else "NaN",
+            expected="numbers; NaN is neither true nor false",
+        )
+    converted: Value = astype.op.on_values(value, dtype=backend.logical)
+    return converted
+
+
 def _converter(name: str, doc: str) -> Any:
     dtype = _BY_NAME[name]
 
@@ -56,26 +79,9 @@ def _converter(name: str, doc: str) -> Any:
         if numbers and X.dtype.kind in "iu":
             X = X.astype(backend.double)  # whoever names the class may hand over integers
         value = to_value(X, name)
-        target = dtype
-        if name != "logical" and value.dtype in backend.REAL_OF:
-            target = backend.COMPLEX_OF[dtype]
-        elif name == "logical" and value.dtype in backend.REAL_OF:
-            raise DlgruTypeError(
-                identifier="dlgru:logical:complex",
-                function="logical",
-                argument="X",
-                came="complex",
-                expected="real numbers",
-                fix="write X != 0, or logical(real(X))",
-            )
-        elif name == "logical" and bool(xp_of(value.data).isnan(value.data).any()):
-            raise DlgruValueError(
-                identifier="dlgru:logical:nan",
-                function="logical",
-                argument="X",
-                came="an array with NaN",
-                expected="numbers; NaN is neither true nor false",
-            )
+        if name == "logical":
+            return wrap(as_logical(value, name, "X"), labels_of(X))
+        target = backend.COMPLEX_OF[dtype] if value.dtype in backend.REAL_OF else dtype
         return wrap(astype.op.on_values(value, dtype=target), labels_of(X))
 
     convert.__name__ = convert.__qualname__ = name

@@ -11,6 +11,8 @@ from typing import Any
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
 from dlgru.backend import colmajor, xp_of
+from dlgru.cells import Cell
+from dlgru.cellshapes import repeated
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError
 from dlgru.op import primitive
@@ -112,10 +114,11 @@ def _(r: Any) -> Any:
 
 
 @repmat.door
-def _repmat(X: Any, *counts: Any) -> DLArray:
+def _repmat(X: Any, *counts: Any) -> Any:
     """Repeat an array: ``repmat(X, n)``, ``repmat(X, m, n, …)`` or ``repmat(X, [m, n, …])``.
 
     The format is kept; repetition beyond the labelled dimensions makes U dimensions.
+    A cell gives a cell.
 
     Examples
     --------
@@ -126,7 +129,6 @@ def _repmat(X: Any, *counts: Any) -> DLArray:
          1     2     1     2
          1     2     1     2
     """
-    value, labels = to_value(X, "repmat"), labels_of(X)
     given = counts[0] if len(counts) == 1 and isinstance(counts[0], list | tuple) else counts
     times = [whole_size(c, "repmat", "counts") for c in given]
     if not times:
@@ -140,6 +142,9 @@ def _repmat(X: Any, *counts: Any) -> DLArray:
         )
     if len(times) == 1:
         times *= 2
+    if isinstance(X, Cell):
+        return repeated(X, times)
+    value, labels = to_value(X, "repmat"), labels_of(X)
     times += [1] * (value.data.ndim - len(times))
     if labels:
         labels += "U" * (len(times) - len(labels))

@@ -27,7 +27,7 @@ from dlgru.backend import colmajor, result_dtype, xp_of
 from dlgru.convert import as_double, is_number, to_value
 from dlgru.indexing import Selection, delete, match_value, read, write
 from dlgru.op import OPS, primitive
-from dlgru.ops.classes import astype
+from dlgru.ops.classes import as_logical, astype
 from dlgru.ops.compare import select
 from dlgru.ops.reduction import sum
 from dlgru.places import memory_of, mixed, operands
@@ -278,6 +278,8 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
     # Read the value first: it may be this very array.
     current = self._value or self._writing
     assert current is not None
+    if current.data.dtype == backend.logical and not (type(value) is Value and value.traced):
+        value = as_logical(to_value(value, door, "value"), door, "value")
     value_shape = value.data.shape if type(value) is Value else (1, 1)
     selection = write(key, current.data.shape, matlab, value_shape)
     match_value(selection, value_shape, door)
@@ -315,9 +317,12 @@ def _beside(current: Value, value: Value, door: str) -> Value:
 
 
 def _class_after(dtype: Any, new: Any, value: Any) -> Any:
-    """Class of an array after an assignment: any single gives single, else double."""
+    """Class of an array after an assignment: any single gives single, else double.
+
+    A logical array stays one, but for traced values, whose trace would end there.
+    """
     if type(value) is not Value:
-        return dtype if dtype != backend.logical or type(new) is bool else backend.double
+        return dtype
     other = value.data.dtype
     if is_number(new) and not isinstance(new, complex):
         other = backend.logical if type(new) is bool else dtype

@@ -13,6 +13,8 @@ from dlgru import backend
 from dlgru.array import DLArray, Value, finish
 from dlgru.backend import as_colmajor, colmajor, result_dtype, xp_of
 from dlgru.calls import any_spelling
+from dlgru.cells import Cell
+from dlgru.cellshapes import joined
 from dlgru.convert import is_number, labels_of, to_value
 from dlgru.endmark import End
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
@@ -201,7 +203,7 @@ def _(r: Any) -> Any:
 
 
 @cat.door
-def _cat(dim: Any, *arrays: Any) -> DLArray:
+def _cat(dim: Any, *arrays: Any) -> Any:
     """Concatenate arrays along dimension `dim`.
 
     Parameters
@@ -211,7 +213,8 @@ def _cat(dim: Any, *arrays: Any) -> DLArray:
         (labelled U when the arrays are formatted).
     *arrays : array
         Formatted ones must share one format, which the result keeps; unformatted
-        ones join by position.  ``[]`` is skipped.
+        ones join by position.  ``[]`` is skipped.  With a cell among them the result is a
+        cell, in which what is no cell is one element.
 
     Examples
     --------
@@ -226,8 +229,8 @@ def _cat(dim: Any, *arrays: Any) -> DLArray:
 
 
 @any_spelling
-def horzcat(*arrays: Any) -> DLArray:
-    """Concatenate side by side, MATLAB's ``[A, B]``: ``cat(2, A, B)``.  ``[]`` is skipped.
+def horzcat(*arrays: Any) -> Any:
+    """Concatenate side by side, MATLAB's ``[A, B]``: ``cat(2, A, B)``; cells give a cell.
 
     Examples
     --------
@@ -235,13 +238,12 @@ def horzcat(*arrays: Any) -> DLArray:
     >>> dl.horzcat(dl.dlarray([1, 2]), 3).shape
     (1, 3)
     """
-    joined: DLArray = _joined_or_waiting(horzcat, 2, arrays)
-    return joined
+    return _joined_or_waiting(horzcat, 2, arrays)
 
 
 @any_spelling
-def vertcat(*arrays: Any) -> DLArray:
-    """Concatenate one below the other, MATLAB's ``[A; B]``: ``cat(1, A, B)``.  ``[]`` is skipped.
+def vertcat(*arrays: Any) -> Any:
+    """Concatenate one below the other, MATLAB's ``[A; B]``: ``cat(1, A, B)``; cells give a cell.
 
     Examples
     --------
@@ -249,8 +251,7 @@ def vertcat(*arrays: Any) -> DLArray:
     >>> dl.vertcat(dl.dlarray([1, 2]), [3, 4]).shape
     (2, 2)
     """
-    joined: DLArray = _joined_or_waiting(vertcat, 1, arrays)
-    return joined
+    return _joined_or_waiting(vertcat, 1, arrays)
 
 
 def _joined_or_waiting(function: Any, dim: int, arrays: tuple[Any, ...]) -> Any:
@@ -259,9 +260,11 @@ def _joined_or_waiting(function: Any, dim: int, arrays: tuple[Any, ...]) -> Any:
     return _joined(function.__name__, dim, arrays)
 
 
-def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> DLArray:
+def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> Any:
     if len(arrays) == 1 and isinstance(arrays[0], list | tuple) and not _numbers_only(arrays[0]):
         arrays = tuple(arrays[0])
+    if any(isinstance(a, Cell) for a in arrays):
+        return joined(function, dimension(dim, function), arrays)
     formats = {labels_of(a) for a in arrays if labels_of(a)}
     if len(formats) > 1:
         raise DlgruValueError(

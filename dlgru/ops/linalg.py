@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, xp_of
 from dlgru.calls import any_spelling
+from dlgru.cells import Cell
 from dlgru.convert import is_number, labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
@@ -239,7 +240,7 @@ def _plain(X: Any, function: str, argument: str) -> Value:
 
 
 @any_spelling
-def ctranspose(X: Any) -> DLArray:
+def ctranspose(X: Any) -> Any:
     """Conjugate transpose of a matrix, MATLAB's ``X'``.
 
     A formatted array must have two dimensions with the same label.
@@ -250,5 +251,7 @@ def ctranspose(X: Any) -> DLArray:
     >>> dl.ctranspose(dl.dlarray([[1, 2, 3]])).shape
     (3, 1)
     """
+    if isinstance(X, Cell):
+        return transpose(X)
     value, labels = matrix_of(X, "ctranspose")
     return wrap(transpose.op.on_values(conjugate(value)), labels)

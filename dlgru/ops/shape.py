@@ -10,10 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish, wrap
 from dlgru.backend import as_colmajor, xp_of
 from dlgru.calls import any_spelling
+from dlgru.cells import Cell
+from dlgru.cellshapes import moved
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.labels import describe
@@ -48,7 +52,7 @@ Value.reshape = _value_reshape  # type: ignore[method-assign]
 
 
 @reshape.door
-def _reshape(X: Any, *sz: Any) -> DLArray:
+def _reshape(X: Any, *sz: Any) -> Any:
     """Give an array another size; elements keep their column-major order, labels are lost.
 
     Parameters
@@ -61,7 +65,7 @@ def _reshape(X: Any, *sz: Any) -> DLArray:
     Returns
     -------
     DLArray
-        Always unformatted, as in MATLAB.
+        Always unformatted, as in MATLAB; a cell gives a cell.
 
     Examples
     --------
@@ -73,11 +77,11 @@ def _reshape(X: Any, *sz: Any) -> DLArray:
          4     3
          2     6
     """
-    value = to_value(X, "reshape")
+    value = None if isinstance(X, Cell) else to_value(X, "reshape")
     sizes: Sequence[Any] = sz[0] if len(sz) == 1 and isinstance(sz[0], list | tuple) else sz
     if len(sz) == 1 and not isinstance(sz[0], list | tuple) and getattr(sz[0], "shape", None):
         sizes = [float(n) for n in backend.to_host(to_value(sz[0], "reshape", "sz").data).ravel()]
-    count = value.data.size
+    count = len(X) if value is None else value.data.size
     known = [whole_size(n, "reshape", "sz") for n in sizes if not _is_empty(n)]
     if len(sizes) - len(known) > 1 or len(sizes) < 2:
         raise DlgruValueError(
@@ -99,8 +103,10 @@ def _reshape(X: Any, *sz: Any) -> DLArray:
             function="reshape",
             argument="sz",
             came=size_text(shape) if len(known) == len(sizes) else f"{product} times []",
-            expected=f"sizes whose product is {count} (X is {describe(labels_of(X), value.shape)})",
+            expected=f"sizes whose product is {count} (X is {describe(labels_of(X), X.shape)})",
         )
+    if value is None:
+        return moved(X, lambda places: places.reshape(shape, order="F"))
     return finish(reshape.op.on_values(value, shape=shape))
 
 
@@ -213,7 +219,7 @@ def _(r: Any) -> Any:
 
 
 @transpose.door
-def _transpose(X: Any) -> DLArray:
+def _transpose(X: Any) -> Any:
     """Non-conjugate transpose of a matrix, MATLAB's ``X.'``; ``X.T`` is the same.
 
     A formatted array must have two dimensions with the same label.
@@ -224,6 +230,8 @@ def _transpose(X: Any) -> DLArray:
     >>> dl.dlarray([[1, 2, 3], [4, 5, 6]]).T.shape
     (3, 2)
     """
+    if isinstance(X, Cell) and len(X.shape) == 2:
+        return moved(X, np.transpose)
     value, labels = matrix_of(X, "transpose")
     return wrap(transpose.op.on_values(value), labels)
 

@@ -165,8 +165,10 @@ def accepted(cupy: Any) -> dict[str, Any]:
         for part in name.split("."):
             found = None if part == "cublas" else getattr(found, part)
         dotted[name] = type(found).__name__
-    library = next(Path(cupy.__file__).parent.parent.glob("cupy_backends/cuda/libs/cublas.*"))
-    inside = library.read_bytes()
+    packages = Path(cupy.__file__).parent.parent
+    # CuPy's module, and, where its wheel is installed, cuBLAS, which has more than CuPy calls.
+    module = next(packages.glob("cupy_backends/cuda/libs/cublas.*"))
+    inside = b"".join(f.read_bytes() for f in [module, *packages.glob("nvidia/*/lib/libcublas.*")])
     return {
         "cupy": cupy.__version__,
         "functions": functions,

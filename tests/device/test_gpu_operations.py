@@ -156,7 +156,11 @@ def cupy_that_is_not_there() -> Any:
         runtime=SimpleNamespace(deviceSynchronize=lambda: None),
     )
     return SimpleNamespace(
-        is_available=lambda: True, cuda=cuda, asarray=LIBRARY.asarray, ndarray=FakeArray
+        is_available=lambda: True,
+        cuda=cuda,
+        arange=np.arange,
+        asarray=LIBRARY.asarray,
+        ndarray=FakeArray,
     )
 
 

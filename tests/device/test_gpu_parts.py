@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dlgru
@@ -48,7 +49,7 @@ def program(monkeypatch: pytest.MonkeyPatch, device: Device) -> Any:
         Stream=lambda non_blocking: nullcontext(),
         runtime=SimpleNamespace(deviceSynchronize=device.wait),
     )
-    cupy = SimpleNamespace(is_available=lambda: True, cuda=cuda)
+    cupy = SimpleNamespace(is_available=lambda: True, cuda=cuda, arange=np.arange)
     monkeypatch.setitem(sys.modules, "cupy", cupy)  # type: ignore[arg-type]
     return found
 
@@ -60,6 +61,18 @@ def results(tmp_path: Path) -> Path:
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
+
+
+def test_a_cupy_that_cannot_compile_is_no_gpu(
+    program: Any, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def arange(n: int) -> Any:
+        raise RuntimeError("Failed to find CUDA headers")
+
+    monkeypatch.setattr(sys.modules["cupy"], "arange", arange)
+    assert program.main(["--results", str(results)]) == 2
+    assert "CuPy cannot compute here: RuntimeError: Failed to find" in capsys.readouterr().out
+    assert not results.exists()
 
 
 def broken(cupy: Any, budget: Any) -> Any:
@@ -171,6 +184,7 @@ gpu_check.main([])
 
 HANGING = """
 import time
+from numpy import arange
 from contextlib import nullcontext
 from types import SimpleNamespace
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from ctypes import byref, c_int, c_void_p
+from ctypes import byref, c_int, c_size_t, c_void_p
 from typing import Any
 
 from dlgru.backend import RawArray, double
@@ -36,11 +36,22 @@ def functions(cublas: Any, cuda: int, platform: str = sys.platform) -> Any:
 
 
 class Products:
-    """Matrix products of device arrays; `address` says where one begins."""
+    """Matrix products of device arrays.
 
-    def __init__(self, cublas: Any, blas: Any, address: Callable[[RawArray], int]) -> None:
-        self.cublas, self.blas, self.address = cublas, blas, address
+    `address` says where an array begins, `workspace` gives memory for cuBLAS to work in.  By
+    itself cuBLAS would take some within a recording, and might then sum in another order.
+    """
+
+    def __init__(
+        self,
+        cublas: Any,
+        blas: Any,
+        address: Callable[[RawArray], int],
+        workspace: Callable[[], RawArray],
+    ) -> None:
+        self.cublas, self.blas, self.address, self.workspace = cublas, blas, address, workspace
         blas.cublasSetStream_v2.argtypes = [c_void_p, c_void_p]
+        blas.cublasSetWorkspace_v2.argtypes = [c_void_p, c_void_p, c_size_t]
         blas.cublasGemmEx.argtypes = PRODUCT
 
     def __call__(
@@ -63,7 +74,9 @@ class Products:
         compute = COMPUTE["double" if is_double else precision]
         number = ctypes.c_double if is_double else ctypes.c_float
         one, beta = number(1), number(1 if add else 0)
-        self._check(self.blas.cublasSetStream_v2(handle, stream))
+        space = self.workspace()
+        self._check(self.blas.cublasSetStream_v2(handle, stream))  # which takes the workspace away
+        self._check(self.blas.cublasSetWorkspace_v2(handle, self.address(space), space.nbytes))
         self._check(
             self.blas.cublasGemmEx(
                 handle,

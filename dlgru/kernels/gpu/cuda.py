@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from dlgru.backend import RawArray
@@ -26,6 +27,8 @@ from dlgru.kernels.gpu.tilings import CLUSTERS, THREADS
 DEFAULT_SHARED = 48 * KB  # more must be asked for
 PORTABLE_CLUSTER = 8  # likewise
 OF_THE_THREAD = 2  # the handle of each thread's own default stream
+WORKSPACE = 32 * KB * KB  # what cuBLAS's documentation advises for Hopper; less serves others
+WORKSPACES = 8  # kept, one a stream
 PROBE = 'extern "C" __global__ void dl_nothing() {}'
 
 
@@ -39,7 +42,8 @@ class CudaRuntime:
         self.cupy = cupy
         self.launcher = KernelLauncher()
         major = cupy.cuda.runtime.runtimeGetVersion() // 1000
-        self.products = Products(cublas, functions(cublas, major), self.address)
+        self.products = Products(cublas, functions(cublas, major), self.address, self._workspace)
+        self._workspaces: dict[Hashable, RawArray] = {}
         self._kernels: dict[tuple[int, str], Any] = {}
         self._names: dict[int, str] = {}
         self._bound = _Bound()
@@ -138,18 +142,44 @@ class CudaRuntime:
         handle = self.cupy.cuda.device.get_cublas_handle()
         self.products(handle, self.stream(), out, a, b, add, precision)
 
+    def _workspace(self) -> RawArray:
+        """Return the memory in which cuBLAS works on the current stream."""
+        if self._bound.workspace is not None:
+            return self._bound.workspace
+        key = (self.number(), self.queue())
+        found = self._workspaces.get(key)
+        if found is None:
+            while len(self._workspaces) >= WORKSPACES:
+                self._workspaces.pop(next(iter(self._workspaces)), None)
+            found = self._workspaces[key] = self.cupy.empty(WORKSPACE, dtype="uint8")
+        return found
+
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Do the work once, and return a function that does the same again in one launch."""
-        work()  # compiles kernels and lets cuBLAS take its memory, neither of which can be recorded
+        """Do the work once, and return a function that does the same again in one launch.
+
+        It is called on the stream that is current now, whose workspace the recording shares.
+        """
+        work()  # compiles kernels, which cannot be recorded
+        workspace = self._bound.workspace = self._workspace()
         stream = self.cupy.cuda.Stream(non_blocking=True)
-        with stream:
-            stream.begin_capture()
-            try:
-                work()
-            finally:
+        try:
+            with stream:
+                stream.begin_capture()
+                try:
+                    work()
+                except BaseException:
+                    with suppress(Exception):  # it would only say that the recording is void
+                        stream.end_capture()
+                    raise
                 graph = stream.end_capture()
-        current = self.cupy.cuda.get_current_stream
-        return lambda: graph.launch(current())
+        finally:
+            self._bound.workspace = None
+
+        def replay() -> None:
+            assert workspace is not None  # held as long as the recording
+            graph.launch(self.cupy.cuda.get_current_stream())
+
+        return replay
 
     def stream(self) -> int:
         """Return the current stream's handle."""
@@ -195,7 +225,8 @@ class Mark(NamedTuple):
 
 
 class _Bound(threading.local):
-    """The devices whose context this thread has had."""
+    """The devices whose context this thread has had; the workspace of what it records now."""
 
     def __init__(self) -> None:
         self.devices: set[int] = set()
+        self.workspace: RawArray = None

@@ -34,6 +34,9 @@ extern "C" const char* run(int blocks, int cluster, int threads, unsigned long l
 """
 
 
+WORKSPACE = on_device(np.empty(64, np.uint8))
+
+
 class EmulatedError(AssertionError):
     """What the emulated device found wrong with a launch."""
 
@@ -88,7 +91,7 @@ class EmulatedRuntime:
         for matrix in (out, a, b):
             assert matrix.ndim == 2
         assert not out._host.size or out._host.flags.writeable
-        made = Products(self.cublas.module, self.cublas.library, self.address)
+        made = Products(self.cublas.module, self.cublas.library, self.address, lambda: WORKSPACE)
         made(HANDLE, self.stream(), out, a, b, add, precision)
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:

@@ -35,6 +35,8 @@ class FakeCublas:
         self.queue, self.stream = queue, stream
         self.products: list[str] = []
         self.told: dict[int, int] = {}
+        self.workspace: dict[int, tuple[int, int] | None] = {}
+        self.workspaces: list[tuple[int, int]] = []  # of each product
         self.answer = 0
         module = {"CUBLAS_OP_N": 0, "CUBLAS_OP_T": 1, "gemmEx": self.of_cupy}
         module |= {COMPUTE[name]: value for name, value in NUMBERS.items()}
@@ -42,15 +44,25 @@ class FakeCublas:
 
         def cublasSetStream_v2(handle: int, stream: int) -> int:
             self.told[handle] = stream
+            self.workspace[handle] = None
+            return 0
+
+        def cublasSetWorkspace_v2(handle: int, address: int, size: int) -> int:
+            self.workspace[handle] = (address, size)
             return 0
 
         def cublasGemmEx(*arguments: Any) -> int:
+            workspace = self.workspace[arguments[0]]
+            assert workspace is not None, "cuBLAS would take memory of its own"
+            self.workspaces.append(workspace)
             self.multiply(*arguments)
             return self.answer
 
         # Functions, because the caller hangs argument types on them.
         self.library = SimpleNamespace(
-            cublasSetStream_v2=cublasSetStream_v2, cublasGemmEx=cublasGemmEx
+            cublasSetStream_v2=cublasSetStream_v2,
+            cublasSetWorkspace_v2=cublasSetWorkspace_v2,
+            cublasGemmEx=cublasGemmEx,
         )
 
     def of_cupy(self, *arguments: Any) -> None:

@@ -15,6 +15,8 @@ from dlgru.errors import DlgruError, DlgruMemoryError
 from dlgru.kernels.gpu import cublas
 from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
 
+WORKSPACE = np.empty(64, np.uint8)
+
 
 class Current:
     """The stream that is current, and what has been queued on it."""
@@ -23,7 +25,10 @@ class Current:
         self.stream, self.queue = STREAM, []
         self.fake = FakeCublas(self.queue.append, lambda: self.stream)
         self.form = cublas.Products(
-            self.fake.module, self.fake.library, lambda array: array.ctypes.data
+            self.fake.module,
+            self.fake.library,
+            lambda array: array.ctypes.data,
+            lambda: WORKSPACE,
         )
 
     def product(self, out: Any, a: Any, b: Any, add: bool = False) -> None:
@@ -157,7 +162,9 @@ def test_its_enumerators_and_parameters_are_those_that_are_used(module: Any) -> 
 
 def test_its_functions_are_found_and_answer(module: Any) -> None:
     cuda = pytest.importorskip("cupy").cuda.runtime.runtimeGetVersion() // 1000
-    form = cublas.Products(module, cublas.functions(module, cuda), lambda array: 1)
+    library = cublas.functions(module, cuda)
+    form = cublas.Products(module, library, lambda array: 1, lambda: WORKSPACE)
+    assert library.cublasSetWorkspace_v2(0, 0, 0) == 1  # it is there: there is no handle 0
     a = np.ones((2, 2), np.float32)
     with pytest.raises(DlgruError, match="CUBLAS_STATUS_NOT_INITIALIZED"):
         form(0, 0, a, a, a, False, "strict")  # there is no handle 0

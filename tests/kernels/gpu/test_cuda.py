@@ -12,7 +12,13 @@ import pytest
 from dlgru.errors import DlgruValueError
 from dlgru.kernels.gpu.arguments import ADAM
 from dlgru.kernels.gpu.cublas import Products
-from dlgru.kernels.gpu.cuda import OF_THE_THREAD, CudaRuntime, _Bound
+from dlgru.kernels.gpu.cuda import (
+    OF_THE_THREAD,
+    WORKSPACE,
+    WORKSPACES,
+    CudaRuntime,
+    _Bound,
+)
 from dlgru.kernels.gpu.runtime import Launch
 from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
 
@@ -24,7 +30,7 @@ class Array:
         self.host = host
         self.data = SimpleNamespace(ptr=host.ctypes.data, device_id=device)
         self.shape, self.strides = host.shape, host.strides
-        self.itemsize, self.dtype = host.itemsize, host.dtype
+        self.itemsize, self.dtype, self.nbytes = host.itemsize, host.dtype, host.nbytes
 
     @property
     def T(self) -> Array:
@@ -55,6 +61,10 @@ class FakeCupy:
             self.happened.append(("stream", handle, "waits for", event.stream))
 
         return SimpleNamespace(ptr=handle, wait_event=wait_event)
+
+    def empty(self, size: int, dtype: str) -> Array:
+        assert self.recorded is None, "memory cannot be taken while a stream is recorded"
+        return Array(np.empty(size, dtype), self.device)
 
     def queue(self, go: Any) -> None:
         if self.recorded is None:
@@ -113,7 +123,9 @@ def runtime(cupy: FakeCupy) -> CudaRuntime:
     made = CudaRuntime.__new__(CudaRuntime)
     fake = FakeCublas(cupy.queue, lambda: cupy.current)
     made.cupy, made.launched = cupy, []  # type: ignore[attr-defined]
-    made.products = Products(fake.module, fake.library, made.address)
+    made.products = Products(fake.module, fake.library, made.address, made._workspace)
+    made._workspaces = {}
+    made.fake = fake  # type: ignore[attr-defined]
     made.launcher = lambda *told: made.launched.append(told)  # type: ignore[assignment, attr-defined]
     kernel = SimpleNamespace(kernel=SimpleNamespace(ptr=5))
     made._names = {}
@@ -131,6 +143,40 @@ def test_products_are_recorded_and_replayed(runtime: CudaRuntime, cupy: FakeCupy
     replay()
     np.testing.assert_array_equal(out, np.eye(2))
     assert cupy.replayed_on == [STREAM]
+
+
+def test_a_recording_works_in_the_memory_of_the_stream_it_is_replayed_on(
+    runtime: CudaRuntime, cupy: FakeCupy
+) -> None:
+    a = Array(np.asfortranarray(np.eye(2)))
+    used = runtime.fake.workspaces  # type: ignore[attr-defined]
+    runtime.recorded(lambda: runtime.product(a, a, a))
+    runtime.product(a, a, a)
+    assert len(used) == 3 and len(set(used)) == 1
+    assert used[0][1] == WORKSPACE
+    cupy.current = STREAM + 1
+    runtime.product(a, a, a)
+    assert used[3] != used[0]
+    for stream in range(STREAM + 2, STREAM + 20):
+        cupy.current = stream
+        runtime.product(a, a, a)
+    assert len(runtime._workspaces) == WORKSPACES
+
+
+def test_what_breaks_a_recording_is_told_not_that_it_is_void(
+    runtime: CudaRuntime, cupy: FakeCupy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def void(stream: Stream) -> Any:
+        raise RuntimeError("cudaErrorStreamCaptureInvalidated")
+
+    def work() -> None:
+        if cupy.recorded is not None:
+            raise ValueError("the cause")
+
+    monkeypatch.setattr(Stream, "end_capture", void)
+    with pytest.raises(ValueError, match="the cause"):
+        runtime.recorded(work)
+    assert runtime._bound.workspace is None
 
 
 def test_each_thread_has_the_context_of_its_device_before_it_launches(

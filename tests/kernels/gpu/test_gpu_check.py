@@ -119,6 +119,21 @@ def test_its_table_marks_what_is_wrong(program: Any, capsys: pytest.CaptureFixtu
     assert "it refused" in lines[3] and "it broke" in lines[4]
 
 
+def test_what_is_being_done_stands_beside_the_results(program: Any, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    beside = tmp_path / "results.json.now"
+    budget = program.Budget(100, lambda text: program.note(path, text))
+    told = []
+    for _ in budget.within("modes", [(1, 2), (Spec(4, 3, 2, 20, np.dtype(np.float32)), graph)]):
+        told.append(beside.read_text("utf-8"))
+    assert told[0] == "modes, 1 of 2: 1, 2\n"
+    assert told[1].startswith("modes, 2 of 2: Spec(T=4, B=3, C=2, H=20,")
+    assert told[1].endswith(", graph\n")
+    program.note(path, "")
+    assert not beside.exists()
+    program.note(None, "nowhere")
+
+
 def test_only_cudnn_may_give_other_bits_from_run_to_run(program: Any) -> None:
     spec = Spec(4, 3, 2, 20, np.dtype(np.float32))
     for engine in ("cluster", "group", "graph", "cudnn"):
