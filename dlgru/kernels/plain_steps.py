@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from numpy import ndarray
+
 from dlgru.backend import RawArray
 from dlgru.kernels.pointwise import Pointwise
 
@@ -34,6 +36,17 @@ def hold(xp: Any, zero: RawArray, held: RawArray) -> Hold:
     return keep
 
 
+def parted(xp: Any, R: RawArray, columns: int) -> tuple[RawArray, RawArray]:
+    """Return the first columns of a matrix and the others, as products can take them at once.
+
+    NumPy's do so where they lie; CuPy's would copy them in every step.
+    """
+    first, rest = R[:, :columns], R[:, columns:]
+    if type(R) is ndarray:
+        return first, rest
+    return xp.ascontiguousarray(first), xp.ascontiguousarray(rest)
+
+
 def forward_after(
     xp: Any, f: Pointwise, R: RawArray, h: RawArray, keep: Hold, steps: Steps
 ) -> RawArray:
@@ -41,7 +54,7 @@ def forward_after(
     add, subtract, dot, matmul = xp.add, xp.subtract, xp.dot, xp.matmul
     gate, use, act = f.gate, f.use, f.act
     H = h.shape[1]
-    R_rz, R_n = R[:, : 2 * H], R[:, 2 * H :]
+    R_rz, R_n = parted(xp, R, 2 * H)
     for a_in, n_in, hidden, all_three, a, a_planes, rz, r, z, hn, n, y, ended in steps:
         if all_three is None:
             matmul(h, R_rz, out=a)
@@ -69,7 +82,7 @@ def forward_before(
     add, subtract, matmul = xp.add, xp.subtract, xp.matmul
     gate, use, act = f.gate, f.use, f.act
     H = h.shape[1]
-    R_rz, R_n = R[:, : 2 * H], R[:, 2 * H :]
+    R_rz, R_n = parted(xp, R, 2 * H)
     for a_in, n_in, a, a_planes, rz, r, z, n, y, ended in steps:
         matmul(h, R_rz, out=a)
         subtract(a_in, a, a)
