@@ -18,6 +18,7 @@ GATES = ["sigmoid", "hard-sigmoid"]
 ACTS = ["tanh", "softsign", "relu"]
 WAYS = ["forward", "backward", "bidirectional"]
 MODES = list(itertools.product(FORMS, GATES, ACTS, WAYS))
+SAVES = ["none", "gates", "y"]
 
 
 def make(
@@ -125,3 +126,38 @@ def data(case: Case, change: Any) -> Case:
     return case._replace(
         **{name: change(getattr(case, name)) for name in ARRAYS if getattr(case, name) is not None}
     )
+
+
+def outputs(case: Case, save: str) -> list[Any]:
+    """All that a run gives, gradients too if it saves what they need."""
+    out = forward(case, save)
+    results = [out.y, *out.last]
+    if save != "none":
+        results += by_name(backward(out, *directions(case))).values()
+    return results
+
+
+# -- the same values, laid out otherwise -----------------------------------------------
+
+
+def spread(a: Any) -> Any:
+    """As a part of a larger array, columns apart from each other."""
+    room = np.full((a.shape[0] + 3, *[n + 1 for n in a.shape[1:]]), np.nan, a.dtype, order="F")
+    view = room[tuple(slice(1, n + 1) if k == 0 else slice(n) for k, n in enumerate(a.shape))]
+    view[...] = a
+    return view
+
+
+def stepping(a: Any) -> Any:
+    """As every second row of an array."""
+    room = np.full((2 * a.shape[0], *a.shape[1:]), np.nan, a.dtype, order="F")
+    room[::2] = a
+    return room[::2]
+
+
+STRIDES = {
+    "row-major": np.ascontiguousarray,
+    "spread columns": spread,
+    "every second row": stepping,
+    "turned round": lambda a: np.asfortranarray(a[::-1])[::-1],
+}

@@ -18,7 +18,7 @@ from dlgru import backend
 from dlgru.array import DLArray, Value, wrap
 from dlgru.backend import as_colmajor, colmajor, seal, xp_of
 from dlgru.calls import NeedsParentheses, any_spelling
-from dlgru.convert import to_raw, to_value
+from dlgru.convert import to_raw
 from dlgru.devicelibrary import device_library
 from dlgru.endmark import End
 from dlgru.errors import DlgruTypeError, DlgruValueError, listing
@@ -38,8 +38,9 @@ def _request(function: str, args: tuple[Any, ...], like: Any) -> tuple[tuple[int
         sizes.pop()
         xp = device_library(function)
     if like is not None:
-        value = to_value(like, function, "like")
-        dtype, xp = value.dtype, xp_of(value.data)
+        # The prototype's numbers do not matter, so they are not copied.
+        raw = like.value.data if type(like) is DLArray else to_raw(like, function, "like")
+        dtype, xp = raw.dtype, xp_of(raw)
     elif sizes and isinstance(sizes[-1], str):
         name = sizes.pop()
         if name not in _CLASSES:

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from complex_gru import ARRAYS, Case
+from complex_gru import ARRAYS
 from gru_cases import (
     ACTS,
     FORMS,
     GATES,
+    SAVES,
+    STRIDES,
     WAYS,
     backward,
     by_name,
@@ -25,6 +27,7 @@ from gru_cases import (
     directions,
     forward,
     make,
+    outputs,
     spec_for,
 )
 
@@ -33,20 +36,10 @@ from dlgru.kernels import extension, native, plain
 from dlgru.kernels.choice import choice
 from dlgru.kernels.spec import Extra, Needs
 
-SAVES = ["none", "gates", "y"]
-
 
 def quick(*arrays: Any) -> Any:
     """The short way of the default GRU."""
     return extension.native.quick(0, *arrays, None)
-
-
-def outputs(case: Case, save: str) -> list[Any]:
-    out = forward(case, save)
-    results = [out.y, *out.last]
-    if save != "none":
-        results += by_name(backward(out, *directions(case), Needs())).values()
-    return results
 
 
 # -- the ends of arrays ----------------------------------------------------------------
@@ -160,20 +153,6 @@ def test_when_no_observation_runs_gradients_are_zero() -> None:
 # -- strides and ownership -------------------------------------------------------------
 
 
-def spread(a: Any) -> Any:
-    """The same values as a part of a larger array, columns apart from each other."""
-    room = np.full((a.shape[0] + 3, *[n + 1 for n in a.shape[1:]]), np.nan, a.dtype, order="F")
-    view = room[tuple(slice(1, n + 1) if k == 0 else slice(n) for k, n in enumerate(a.shape))]
-    view[...] = a
-    return view
-
-
-def stepping(a: Any) -> Any:
-    room = np.full((2 * a.shape[0], *a.shape[1:]), np.nan, a.dtype, order="F")
-    room[::2] = a
-    return room[::2]
-
-
 def misaligned(a: Any) -> Any:
     room = np.zeros(a.nbytes + 1, np.uint8)
     view = room[1:].view(a.dtype).reshape(a.shape, order="F")
@@ -181,11 +160,8 @@ def misaligned(a: Any) -> Any:
     return view
 
 
-STRIDES = {
-    "row-major": np.ascontiguousarray,
-    "spread columns": spread,
-    "every second row": stepping,
-    "turned round": lambda a: np.asfortranarray(a[::-1])[::-1],
+LAYOUTS = {
+    **STRIDES,
     "columns turned round": lambda a: np.asfortranarray(a[..., ::-1])[..., ::-1],
     "misaligned": misaligned,
 }
@@ -194,15 +170,15 @@ STRIDES = {
 @pytest.mark.parametrize("sizes", [(6, 3, 5, 17), (1, 1, 5, 70), (2, 2, 3, 16)])
 @pytest.mark.parametrize("way", ["forward", "backward"])
 @pytest.mark.parametrize("reset", ["after", "before"])
-@pytest.mark.parametrize("strides", STRIDES)
+@pytest.mark.parametrize("strides", LAYOUTS)
 def test_any_strides_give_the_same_bits(
     strides: str, reset: str, way: str, sizes: tuple[int, ...]
 ) -> None:
     case = make(*sizes, reset=reset, direction=way)
-    moved = data(case, STRIDES[strides])
+    moved = data(case, LAYOUTS[strides])
     dy, dlast = directions(case)
     results = []
-    for one, change in ((case, lambda a: a), (moved, STRIDES[strides])):
+    for one, change in ((case, lambda a: a), (moved, LAYOUTS[strides])):
         arrays = (one.x, (one.h0,), one.W, one.R, one.b)
         out = native.forward(spec_for(one, "gates"), *arrays, Extra())
         grads = native.backward(out.reserve, change(dy), (change(dlast),), (), Needs())
@@ -243,7 +219,7 @@ def test_the_short_way_gives_the_bits_of_the_long_one(
 def test_the_short_way_takes_strides_or_leaves_them() -> None:
     case = make(1, 1, 5, 17)
     expected = quick(case.x, case.h0, case.W, case.R, case.b)
-    for change in STRIDES.values():
+    for change in LAYOUTS.values():
         moved = data(case, change)
         found = quick(moved.x, moved.h0, moved.W, moved.R, moved.b)
         if found is not None:

@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from complex_gru import ARRAYS, Case
-from gru_cases import FORMS, WAYS, backward, by_name, data, directions, forward, make
+from complex_gru import ARRAYS
+from gru_cases import (
+    FORMS,
+    SAVES,
+    STRIDES,
+    WAYS,
+    backward,
+    by_name,
+    data,
+    directions,
+    forward,
+    make,
+    outputs,
+)
 
 from dlgru.kernels import plain_blocks, scratch
 from dlgru.kernels.scratch import Scratch, give_back, take
-
-
-def outputs(case: Case, save: str) -> list[Any]:
-    out = forward(case, save)
-    results = [out.y, *out.last]
-    if save != "none":
-        results += by_name(backward(out, *directions(case))).values()
-    return results
-
-
-SAVES = ["none", "gates", "y"]
 
 
 @pytest.mark.parametrize("save", SAVES)
@@ -88,28 +89,6 @@ def test_a_second_backward_gives_the_same_bits(
 
 
 # -- strides -------------------------------------------------------------------------------
-
-
-def spread(a: Any) -> Any:
-    """The same values as a part of a larger array, columns apart from each other."""
-    room = np.full((a.shape[0] + 3, *[n + 1 for n in a.shape[1:]]), np.nan, a.dtype, order="F")
-    view = room[tuple(slice(1, n + 1) if k == 0 else slice(n) for k, n in enumerate(a.shape))]
-    view[...] = a
-    return view
-
-
-def stepping(a: Any) -> Any:
-    room = np.full((2 * a.shape[0], *a.shape[1:]), np.nan, a.dtype, order="F")
-    room[::2] = a
-    return room[::2]
-
-
-STRIDES = {
-    "row-major": np.ascontiguousarray,
-    "spread columns": spread,
-    "every second row": stepping,
-    "turned round": lambda a: np.asfortranarray(a[::-1])[::-1],
-}
 
 
 @pytest.mark.parametrize("B", [1, 3])
