@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from dlgru.array import DLArray, Value, wrap
-from dlgru.backend import elementwise, xp_of
+from dlgru.backend import REAL_OF, elementwise, xp_of
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.labels import describe, positions
@@ -19,7 +19,6 @@ from dlgru.ops.classes import conjugate, floating
 from dlgru.ops.compare import gt_values, select
 from dlgru.ops.complexdata import is_complex
 from dlgru.ops.format import require_format, stripdims
-from dlgru.ops.pairs import apply_to
 from dlgru.ops.reduction import over, sum
 
 
@@ -66,7 +65,7 @@ def sigmoid(X: Any) -> Any:
     0.5
     """
     y = elementwise(_logistic, X)
-    if is_complex(X):  # exp overflows into NaN there, not into Inf
+    if X.dtype in REAL_OF:  # complex: exp overflows into NaN there, not into Inf
         xp, x = xp_of(X), X.T
         y = xp.where(x.real < 0, xp.exp(x) / (1 + xp.exp(x)), y.T).T
     return y
@@ -102,7 +101,7 @@ def relu(X: Any) -> Any:
     <BLANKLINE>
          0     2
     """
-    return apply_to("maximum", X, 0)
+    return elementwise(xp_of(X).maximum, X, 0)
 
 
 @relu.vjp

@@ -12,6 +12,7 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value
+from dlgru.backend import elementwise, xp_of
 from dlgru.errors import DlgruTypeError
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
@@ -200,7 +201,12 @@ def _(r: Any) -> Any:
 
 @primitive("log_abs", labels=keep)
 def log_abs(x: Any) -> Any:
-    return apply_to("log", apply_to("abs", x))
+    return elementwise(_log_abs, x)
+
+
+def _log_abs(x: Any) -> Any:
+    xp = xp_of(x)
+    return xp.log(xp.abs(x))
 
 
 @log_abs.vjp

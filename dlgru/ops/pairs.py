@@ -45,13 +45,13 @@ def _cast(x: Any, dtype: Any, part: Any) -> Any:
     return x if x.dtype == wanted else x.astype(wanted)
 
 
-def apply_to(ufunc: str, x: Any, *numbers: Any) -> Any:
-    """``ufunc(x, *numbers)`` of one array, logical data as double, column-major."""
+def apply_to(ufunc: str, x: Any) -> Any:
+    """``ufunc(x)`` of one array, logical data as double, column-major."""
     if x.dtype == logical:
         x = x.astype(backend.double)
     if type(x) is _ndarray:
-        return getattr(np, ufunc)(x, *numbers)
-    return elementwise(getattr(xp_of(x), ufunc), x, *numbers)
+        return getattr(np, ufunc)(x)
+    return elementwise(getattr(xp_of(x), ufunc), x)
 
 
 def apply_ufunc(ufunc: str, a: Any, b: Any) -> Any:
