@@ -6,12 +6,14 @@ the type of an array that is already there, so nobody who works on the CPU ever
 imports it.
 
 Storage is column-major everywhere.  NumPy's copies, products, stacks and mixed
-expansions quietly return row-major results, so results are made here.
+expansions quietly return row-major results, and CuPy's functions all do, so results
+are made here.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,6 +90,22 @@ def as_colmajor(xp: Any, array: RawArray) -> RawArray:
     return out
 
 
+def elementwise(f: Callable[..., RawArray], *operands: Any) -> RawArray:
+    """Return ``f(*operands)``, column-major, of arrays of one size (the first is one) and numbers.
+
+    What NumPy computes element by element lies in the order of the operands.  What CuPy
+    computes is always row-major; on transposes, that is column-major.
+    """
+    if type(operands[0]) is np.ndarray:
+        return f(*operands)
+    return f(*[transposed(x) for x in operands]).T
+
+
+def transposed(x: Any) -> Any:
+    """Return the transpose of an array, and a number as it is."""
+    return x.T if hasattr(x, "T") else x
+
+
 def to_host(array: RawArray) -> np.ndarray[Any, Any]:
     """Bring a raw array to host memory, column-major (as it is if it is there already)."""
     if isinstance(array, np.ndarray):
@@ -106,9 +124,10 @@ def seal(array: RawArray) -> RawArray:
 def half_away(x: Any) -> Any:
     """Round as MATLAB does: halves go away from zero (NumPy's and Python's go to even)."""
     xp = xp_of(x)
+    x = transposed(x)  # as in `elementwise`; here a number may come
     whole = xp.trunc(x)
     # x - whole is exact, so nothing just below a half is pushed up.
-    return whole + xp.where(xp.abs(x - whole) >= 0.5, xp.sign(x), 0)
+    return (whole + xp.where(xp.abs(x - whole) >= 0.5, xp.sign(x), 0)).T
 
 
 def result_dtype(*dtypes: Any) -> Any:

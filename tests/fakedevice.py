@@ -2,8 +2,9 @@
 
 They hold host memory, but nothing may know: NumPy cannot convert them, host arrays
 cannot be mixed with them, results stay on the device down to one element, and every
-way back to the host is counted.  A test that passes here may still fail on a GPU; one
-that fails here would certainly copy, stall or raise there.
+way back to the host is counted.  What is computed is row-major, as CuPy makes it,
+where NumPy would keep the order of what was given.  A test that passes here may still
+fail on a GPU; one that fails here would certainly copy, stall or raise there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ IN_PLACE = "iadd isub imul itruediv iand ior"
 NUMBERS = {"bool": bool, "int": int, "index": int, "float": float, "complex": complex}
 SIZE_DEPENDS_ON_DATA = {"unique", "nonzero", "flatnonzero", "argwhere"}
 ONLY_ON_HOST = {"tolist", "tobytes", "tofile", "dump", "data", "ctypes"}
+MADE_TO_ORDER = """empty zeros ones full empty_like zeros_like ones_like full_like array asarray
+    copy asfortranarray reshape ravel .copy .astype .reshape .ravel""".split()
+"""Functions that CuPy, too, lets say in which order the result lies, or keeps the one given."""
 
 
 class OutOfMemoryError(MemoryError):
@@ -106,7 +110,7 @@ class FakeArray:
         found = self._host[inside(key)]
         if isinstance(found, np.ndarray):  # one element is a view there, too
             TRAFFIC.launched += fresh(found, self._host)
-        return on_device(found)
+        return on_device(row_major(found, self._host))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._host[inside(key)] = inside(value)
@@ -125,7 +129,9 @@ class FakeArray:
         if name.startswith("_") or name in ONLY_ON_HOST:
             raise AttributeError(f"a device array has no {name}")
         found = getattr(self._host, name)
-        return forwarded(found, f".{name}") if callable(found) else on_device(found)
+        if callable(found):
+            return forwarded(found, f".{name}")
+        return on_device(row_major(found, self._host))  # the imaginary part of real data is new
 
 
 def on_device(result: Any) -> Any:
@@ -166,6 +172,15 @@ def fresh(result: Any, *given: Any) -> bool:
     return made and not any(np.may_share_memory(result, x) for x in arrays)
 
 
+def row_major(result: Any, *given: Any) -> Any:
+    """A result in the order in which CuPy makes all it computes; a view of what was given stays."""
+    if type(result) in (tuple, list):
+        return type(result)([row_major(part, *given) for part in result])
+    if isinstance(result, np.ndarray) and fresh(result, *given):
+        return np.asarray(result, order="C")
+    return result
+
+
 def launches(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> bool:
     """Whether a call makes the device do something, rather than describe its memory anew."""
     if name.startswith("empty"):
@@ -184,6 +199,9 @@ def forwarded(function: Any, name: str) -> Any:
         inner = [inside(x) for x in args]
         result = function(*inner, **named)
         TRAFFIC.launched += launches(function, name, inner, named, result)
+        if name not in MADE_TO_ORDER:
+            owner = getattr(function, "__self__", None)
+            result = row_major(result, owner, *inner, *named.values())
         return on_device(result)
 
     return call
@@ -193,9 +211,9 @@ def _operator(name: str, in_place: bool) -> Any:
     method = getattr(np.ndarray, name)
 
     def call(self: FakeArray, *other: Any) -> Any:
-        result = on_device(method(self._host, *[inside(x) for x in other]))
+        result = method(self._host, *[inside(x) for x in other])
         TRAFFIC.launched += getattr(result, "size", 0) > 0  # no array: the operator refused
-        return self if in_place else result
+        return self if in_place else on_device(row_major(result, self._host))
 
     return call
 
@@ -277,7 +295,7 @@ class Library:
             TRAFFIC.launched += fresh(made, x._host)
             return on_device(made)
         TRAFFIC.sent += 1
-        return on_device(np.array(x, dtype=dtype, order=order or "K"))
+        return on_device(np.array(x, dtype=dtype, order=order or "C"))
 
 
 LIBRARY = Library()

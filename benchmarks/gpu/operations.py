@@ -133,6 +133,8 @@ def complaints(there: Arrays, again: Arrays, here: Arrays, on_host: bool) -> Ite
             yield f"the result is {'not ' if on_host else ''}on the host"
         if (y.shape, y.dims) != (expected.shape, expected.dims):
             yield f"size {y.shape} {y.dims!r}, not {expected.shape} {expected.dims!r}"
+        if not y.value.data.flags.f_contiguous:
+            yield "the result is not column-major"
         if y.dtype != expected.dtype:
             yield f"the class is {y.dtype}, not {expected.dtype}"
         if checks.host(y).tobytes() != checks.host(repeated).tobytes():

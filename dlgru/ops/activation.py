@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from dlgru.array import DLArray, Value, wrap
-from dlgru.backend import xp_of
+from dlgru.backend import REAL_OF, elementwise, xp_of
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError
 from dlgru.labels import describe, positions
@@ -64,11 +64,17 @@ def sigmoid(X: Any) -> Any:
     >>> float(dl.sigmoid(dl.dlarray(0)))
     0.5
     """
-    xp = xp_of(X)
-    y = 1 / (1 + xp.exp(-X))
-    if is_complex(X):  # exp overflows into NaN there, not into Inf
-        y = xp.where(X.real.T < 0, (xp.exp(X) / (1 + xp.exp(X))).T, y.T).T
+    y = elementwise(_logistic, X)
+    if X.dtype in REAL_OF:  # complex: exp overflows into NaN there, not into Inf
+        xp, x = xp_of(X), X.T
+        y = xp.where(x.real < 0, xp.exp(x) / (1 + xp.exp(x)), y.T).T
     return y
+
+
+def _logistic(x: Any) -> Any:
+    y = xp_of(x).exp(-x)
+    y += 1
+    return 1 / y
 
 
 @sigmoid.vjp
@@ -95,7 +101,7 @@ def relu(X: Any) -> Any:
     <BLANKLINE>
          0     2
     """
-    return xp_of(X).maximum(X, 0)
+    return elementwise(xp_of(X).maximum, X, 0)
 
 
 @relu.vjp
@@ -140,8 +146,8 @@ def _(r: Any) -> Any:
 @primitive("softmax")
 def softmax(X: Any, axes: tuple[int, ...]) -> Any:
     top = over("max" if X.size else "sum", X.real, axes)
-    e = xp_of(X).exp((X.T - top.T).T)
-    return (e.T / over("sum", e, axes).T).T
+    e = xp_of(X).exp(X.T - top.T)
+    return (e / over("sum", e.T, axes).T).T
 
 
 @softmax.vjp

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import as_colmajor, xp_of
+from dlgru.backend import xp_of
 from dlgru.convert import to_value
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.ops.activation import relu, sigmoid
@@ -225,7 +225,7 @@ def _blocks(x: Value, count: int, H: int) -> tuple[Value, ...]:
 def _active(lengths: Sequence[int], T: int, xp: Any) -> Value:
     """True where observation b takes part in step t, sized 1×B×T."""
     mask = np.arange(T)[None, None, :] < np.asarray(lengths)[None, :, None]
-    return Value(as_colmajor(xp, xp.asarray(mask)))
+    return Value(xp.asarray(mask, order="F"))
 
 
 def both_ways(

@@ -13,7 +13,7 @@ from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, a_kind, listing
 from dlgru.op import keep, primitive
-from dlgru.ops.pairs import counted
+from dlgru.ops.pairs import apply_to, counted
 
 _BY_NAME = {"single": backend.single, "double": backend.double, "logical": backend.logical}
 
@@ -224,7 +224,7 @@ def conj(x: Any) -> Any:
     <BLANKLINE>
        1.0000 - 2.0000i
     """
-    return x.conj() if x.dtype in backend.REAL_OF else counted(x)
+    return apply_to("conj", x) if x.dtype in backend.REAL_OF else counted(x)
 
 
 @conj.vjp

@@ -6,10 +6,11 @@ is differentiable in what is chosen.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import xp_of
+from dlgru.backend import elementwise, transposed, xp_of
 from dlgru.convert import to_value
 from dlgru.op import keep, primitive
 from dlgru.ops.align import broadcast
@@ -72,9 +73,8 @@ exceeds_values = exceeds.op.on_values
 def _connective(name: str, ufunc: str, operator: tuple[str, ...], sign: str) -> Any:
     def forward(A: Any, B: Any) -> Any:
         xp = xp_of(A) if hasattr(A, "dtype") else xp_of(B)
-        a, b = A != 0, B != 0
-        f = getattr(xp, ufunc)
-        return f(a.T, b.T).T if hasattr(a, "T") and hasattr(b, "T") else f(a, b)
+        a, b = transposed(A), transposed(B)
+        return getattr(xp, ufunc)(a != 0, b != 0).T
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"""Logical {sign} element by element; nonzero is true.
@@ -112,7 +112,7 @@ def not_(A: Any) -> Any:
     >>> bool(dl.not_(dl.dlarray(0)))
     True
     """
-    return A == 0
+    return elementwise(operator.eq, A, 0)
 
 
 @not_.cases
@@ -126,8 +126,7 @@ def _(r: Any) -> Any:
 @primitive("select", expands=True)
 def select(mask: Any, a: Any, b: Any) -> Any:
     a, b, xp = match(a, b) if hasattr(a, "dtype") or hasattr(b, "dtype") else (a, b, xp_of(mask))
-    turn = [x.T if hasattr(x, "T") else x for x in (mask, a, b)]
-    return xp.where(*turn).T
+    return xp.where(mask.T, transposed(a), transposed(b)).T
 
 
 @select.vjp

@@ -104,7 +104,7 @@ def exceeds(A: Any, B: Any) -> Any:
 
 def _polar(x: Any, xp: Any) -> tuple[Any, Any]:
     """Modulus and phase, transposed, so that NumPy's expansion is MATLAB's."""
-    return (xp.abs(x).T, xp.angle(x).T) if hasattr(x, "dtype") else (abs(x), cmath.phase(x))
+    return (xp.abs(x.T), xp.angle(x.T)) if hasattr(x, "dtype") else (abs(x), cmath.phase(x))
 
 
 @exceeds.cases

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import colmajor, xp_of
+from dlgru.backend import as_colmajor, colmajor, xp_of
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError, DlgruValueError, size_text
 from dlgru.labels import describe, positions
@@ -119,9 +119,7 @@ def unlabelled_order(fmt: str, labels: str) -> str:
 
 @primitive("columns")
 def columns(weights: Any, index: Any) -> Any:
-    out = colmajor(xp_of(weights), (weights.shape[0], index.size), weights.dtype)
-    out[...] = weights[:, index]
-    return out
+    return as_colmajor(xp_of(weights), weights.T[index].T)
 
 
 @columns.vjp

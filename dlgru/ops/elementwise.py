@@ -11,11 +11,10 @@ from typing import Any
 
 from dlgru import backend
 from dlgru.array import Value
-from dlgru.backend import xp_of
 from dlgru.op import keep, primitive
 from dlgru.ops.classes import conjugate, real
 from dlgru.ops.compare import eq_values, select
-from dlgru.ops.pairs import counted
+from dlgru.ops.pairs import apply_to
 
 
 @primitive("exp", labels=keep)
@@ -28,7 +27,7 @@ def exp(X: Any) -> Any:
     >>> float(dl.exp(dl.dlarray(0)))
     1.0
     """
-    return xp_of(X).exp(counted(X))
+    return apply_to("exp", X)
 
 
 @exp.vjp
@@ -54,7 +53,7 @@ def log(X: Any) -> Any:
     >>> float(dl.log(dl.dlarray(1)))
     0.0
     """
-    return xp_of(X).log(counted(X))
+    return apply_to("log", X)
 
 
 @log.vjp
@@ -78,7 +77,7 @@ def log1p(X: Any) -> Any:
     >>> float(dl.log1p(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).log1p(counted(X))
+    return apply_to("log1p", X)
 
 
 @log1p.vjp
@@ -101,7 +100,7 @@ def expm1(X: Any) -> Any:
     >>> float(dl.expm1(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).expm1(counted(X))
+    return apply_to("expm1", X)
 
 
 @expm1.vjp
@@ -126,7 +125,7 @@ def sqrt(X: Any) -> Any:
     >>> float(dl.sqrt(dl.dlarray(9)))
     3.0
     """
-    return xp_of(X).sqrt(counted(X))
+    return apply_to("sqrt", X)
 
 
 @sqrt.vjp
@@ -152,7 +151,7 @@ def sign(X: Any) -> Any:
     >>> float(dl.sign(dl.dlarray(-3)))
     -1.0
     """
-    return xp_of(X).sign(counted(X))
+    return apply_to("sign", X)
 
 
 @sign.vjp
@@ -190,7 +189,7 @@ def abs(X: Any) -> Any:
     >>> float(dl.abs(dl.dlarray(-3)))
     3.0
     """
-    return xp_of(X).abs(counted(X))
+    return apply_to("abs", X)
 
 
 @abs.vjp
@@ -216,7 +215,7 @@ def sin(X: Any) -> Any:
     >>> float(dl.sin(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).sin(counted(X))
+    return apply_to("sin", X)
 
 
 @sin.vjp
@@ -240,7 +239,7 @@ def cos(X: Any) -> Any:
     >>> float(dl.cos(dl.dlarray(0)))
     1.0
     """
-    return xp_of(X).cos(counted(X))
+    return apply_to("cos", X)
 
 
 @cos.vjp
@@ -264,7 +263,7 @@ def tanh(X: Any) -> Any:
     >>> float(dl.tanh(dl.dlarray(0)))
     0.0
     """
-    return xp_of(X).tanh(counted(X))
+    return apply_to("tanh", X)
 
 
 @tanh.vjp

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlgru import backend
 from dlgru.array import DLArray, Value, finish
-from dlgru.backend import colmajor, xp_of
+from dlgru.backend import colmajor, elementwise, xp_of
 from dlgru.calls import any_spelling
 from dlgru.convert import labels_of, to_value
 from dlgru.errors import DlgruTypeError
@@ -34,7 +34,7 @@ def _extreme(name: str, method: str, worst: float) -> Any:
     def forward(x: Any) -> Any:
         x = counted(x)
         xp = xp_of(x)
-        nan = xp.isnan(x)
+        nan = elementwise(xp.isnan, x)
         if is_complex(x):
             return _of_complex(x, nan, method, worst)
         if xp is np and not nan.any():  # on a device, looking would make the host wait
@@ -54,7 +54,7 @@ def _extreme(name: str, method: str, worst: float) -> Any:
             at = first_hit(x.data, y.data)
             xp = xp_of(at)
             rows = xp.arange(shape[0]).reshape((shape[0],) + (1,) * (len(shape) - 1))
-            mask = Value(backend.as_colmajor(xp, rows == at))
+            mask = Value((rows.T == at.T).T)
             chosen: Value = select(mask, expand(g, shape), 0.0)
             return chosen
 
@@ -76,16 +76,17 @@ def _extreme(name: str, method: str, worst: float) -> Any:
 
 def _of_complex(x: Any, nan: Any, method: str, worst: float) -> Any:
     """Extreme of complex data along the first dimension."""
-    xp = xp_of(x)
-    size = xp.where(nan, worst, xp.abs(x))
-    phase = xp.where((size == over(method, size, (0,))) & ~nan, xp.angle(x), worst)
+    xp, turned, nan = xp_of(x), x.T, nan.T
+    size = xp.where(nan, worst, xp.abs(turned)).T
+    largest = (size.T == over(method, size, (0,)).T) & ~nan
+    phase = xp.where(largest, xp.angle(turned), worst).T
     at = first_hit(phase, over(method, phase, (0,)))
-    return xp.take_along_axis(x.T, at.T, axis=x.ndim - 1).T
+    return xp.take_along_axis(turned, at.T, axis=x.ndim - 1).T
 
 
 def first_hit(x: Any, y: Any) -> Any:
     """0-based position along the first dimension where x first equals its extreme y."""
-    return (x == y).T.argmax(axis=x.ndim - 1, keepdims=True).T
+    return (x.T == y.T).argmax(axis=x.ndim - 1, keepdims=True).T
 
 
 max_first = _extreme("max_first", "max", -math.inf)

@@ -263,7 +263,7 @@ class AssignPull:
         stays = survivors(self.selection)
         if stays is not None:
             # Of several values for one element only the last one is there.
-            part = select(Value(xp_of(part.data).asarray(stays)), part, 0.0)
+            part = select(Value(xp_of(part.data).asarray(stays, order="F")), part, 0.0)
         if self.single_value and part.data.size != 1:
             part = sum(part, tuple(range(part.data.ndim)))
         part = part.reshape(self.value_shape)

@@ -21,7 +21,7 @@ from dlgru.namevalue import OneOf
 from dlgru.op import composite
 from dlgru.ops.align import align
 from dlgru.ops.classes import floating
-from dlgru.ops.compare import and_, eq_values, select
+from dlgru.ops.compare import and_, eq_values, ne, select
 from dlgru.ops.elementwise import abs, log
 from dlgru.ops.format import _labelled, require_format, stripdims
 from dlgru.ops.reduction import sum
@@ -79,7 +79,7 @@ def _parts(
             Mask = _labelled(to_value(Mask, function, "Mask"), DataFormat)
         m = _beside(function, "Mask", Mask, y, labels)
         if m.dtype != backend.logical:
-            m = Value(m.data != 0)
+            m = ne.op.on_values(m, 0)
     return _Parts(y, t.reshape(y.shape), w, m, labels, DataFormat)
 
 

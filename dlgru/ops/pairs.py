@@ -1,4 +1,4 @@
-"""Two raw operands made to fit: one class, one size, one array library.
+"""Functions of the array library on raw operands made to fit: one class, one size, one library.
 
 MATLAB's class rule (any single gives single, else double; logical operands count as
 double; Python numbers are literals and never decide a class) and MATLAB's expansion,
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dlgru import backend
-from dlgru.backend import result_dtype, xp_of
+from dlgru.backend import elementwise, logical, result_dtype, xp_of
 
 _ndarray = np.ndarray
 
@@ -37,12 +37,21 @@ def literal(x: Any) -> Any:
 
 def counted(x: Any) -> Any:
     """Logical data as double; other data as they are."""
-    return x.astype(backend.double) if x.dtype == backend.logical else x
+    return x.astype(backend.double) if x.dtype == logical else x
 
 
 def _cast(x: Any, dtype: Any, part: Any) -> Any:
     wanted = dtype if x.dtype in backend.REAL_OF else part
     return x if x.dtype == wanted else x.astype(wanted)
+
+
+def apply_to(ufunc: str, x: Any) -> Any:
+    """``ufunc(x)`` of one array, logical data as double, column-major."""
+    if x.dtype == logical:
+        x = x.astype(backend.double)
+    if type(x) is _ndarray:
+        return getattr(np, ufunc)(x)
+    return elementwise(getattr(xp_of(x), ufunc), x)
 
 
 def apply_ufunc(ufunc: str, a: Any, b: Any) -> Any:
@@ -52,7 +61,7 @@ def apply_ufunc(ufunc: str, a: Any, b: Any) -> Any:
     shape = getattr(a, "shape", None)
     other = getattr(b, "shape", None)
     if shape == other or shape is None or other is None:
-        return f(a, b)
+        return f(a, b) if xp is np else elementwise(f, a, b)
     # On the transposes NumPy's leading expansion is MATLAB's trailing one, and
     # row-major results are column-major ones.
     return f(a.T, b.T).T

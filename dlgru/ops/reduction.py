@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlgru.array import Value
-from dlgru.backend import xp_of
+from dlgru.backend import elementwise, xp_of
 from dlgru.op import primitive
 from dlgru.ops.align import reduce
 from dlgru.ops.classes import conjugate
@@ -102,10 +102,12 @@ def mean(X: Any, dim: Any = None) -> Any:
         3.5000
     """
     x = counted(X)
-    count = math.prod([x.shape[a] for a in dim or ()])
-    total = add_up(x, dim) if dim else x
-    # 0/0 is MATLAB's NaN for the mean of nothing.
-    return total / count if count else total * math.nan
+    if not dim:
+        return x
+    count = math.prod([x.shape[a] for a in dim])
+    total = add_up(x, dim)
+    total /= count or math.nan  # MATLAB's mean of nothing is NaN
+    return total
 
 
 @mean.vjp
@@ -199,8 +201,11 @@ def unfold(x: Value, shape: tuple[int, ...], axes: tuple[int, ...]) -> Value:
 def _truth(name: str, doc: str) -> Any:
     def forward(X: Any, dim: Any = None) -> Any:
         # NaN is nonzero to ``all``; ``any`` takes no notice of it, as in MATLAB.
-        true = X != 0 if name == "all" else (X != 0) & (X == X)
+        true = elementwise(nonzero, X)
         return over(name, true, dim) if dim else true
+
+    def nonzero(x: Any) -> Any:
+        return x != 0 if name == "all" else (x != 0) & (x == x)
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc

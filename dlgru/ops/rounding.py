@@ -16,7 +16,7 @@ from dlgru.array import DLArray, wrap
 from dlgru.backend import REAL_OF, colmajor, half_away, to_host, xp_of
 from dlgru.convert import labels_of, to_value
 from dlgru.op import Public, keep, primitive
-from dlgru.ops.pairs import counted
+from dlgru.ops.pairs import apply_to, counted
 from dlgru.ops.sizes import whole
 
 
@@ -98,7 +98,7 @@ def _written_to(x: Any, digits: int) -> float:
 
 floor = _rounding(
     "floor",
-    lambda x: xp_of(x).floor(x),
+    lambda x: apply_to("floor", x),
     """Largest whole number not above each element.
 
     Examples
@@ -110,7 +110,7 @@ floor = _rounding(
 )
 ceil = _rounding(
     "ceil",
-    lambda x: xp_of(x).ceil(x),
+    lambda x: apply_to("ceil", x),
     """Smallest whole number not below each element.
 
     Examples
@@ -122,7 +122,7 @@ ceil = _rounding(
 )
 fix = _rounding(
     "fix",
-    lambda x: xp_of(x).trunc(x),
+    lambda x: apply_to("trunc", x),
     """Each element without its fraction: rounded toward zero.
 
     Examples

@@ -127,6 +127,10 @@ PLANTED: dict[str, tuple[Plant, str, set[str], str]] = {
         library(lambda x: on_device(np.tanh(x._host).astype("float16"))), "tanh",
         {"value", *DERIVATIVES}, "",
     ),
+    "rows": (
+        library(lambda x: on_device(np.asarray(np.tanh(x._host), order="F"))), "tanh",
+        {"value"}, "not column-major",
+    ),
     "NaN": (library(lambda x: on_device(np.nan * x._host)), "tanh", {"value", *DERIVATIVES}, ""),
     "an error": (library(failing), "tanh", {"value", *DERIVATIVES}, "the launch failed"),
     "a wrong derivative": (wrong_derivative, "tanh", DERIVATIVES, ""),
