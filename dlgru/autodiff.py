@@ -20,8 +20,9 @@ from dlgru.array import DLArray, Value, wrap
 from dlgru.calls import any_spelling, known_keywords
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning, a_kind
 from dlgru.fused import seeds_of
+from dlgru.keeping import own
 from dlgru.labels import describe
-from dlgru.mfunction import call_with_nargout, own
+from dlgru.mfunction import call_with_nargout
 from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
 from dlgru.parentheses import is_function

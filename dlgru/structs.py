@@ -11,9 +11,10 @@ W.  Code that handles structs therefore goes through the functions below, or cal
 the methods on the class (``dict.items(p)``), and never asks by ``hasattr`` or
 ``getattr(p, name, None)`` what a struct can do.
 
-A field holds an array's value, as in MATLAB: what is stored is a handle of its own, so
-that assigning to ``X[...]`` after ``p.W = X`` leaves the field alone, and the other way
-round.  Asking for ``p.W`` gives the handle that is stored, for ``p.W[0, 0] = 1`` means it.
+A field holds a value, as in MATLAB (``keeping.py``): assigning to ``X[...]`` after
+``p.W = X`` leaves the field alone, and the other way round; so does assigning to a struct
+that was put into another one.  Asking for ``p.W`` gives what is stored, for
+``p.W[0, 0] = 1`` means it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from __future__ import annotations
 import difflib
 from typing import Any, NoReturn, Self
 
-from dlgru.arrayhook import fresh
 from dlgru.display import struct_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
+from dlgru.keeping import all_kept, kept
+from dlgru.keeping import register as register_kept
 from dlgru.sameness import same
 from dlgru.tree import register
 
@@ -45,7 +47,7 @@ class Struct(dict[str, Any]):
         super().__init__(fields, **named)
         for name, value in dict.items(self):
             check_name(name)
-            own = fresh(value)
+            own = kept(value)
             if own is not value:
                 super().__setitem__(name, own)
 
@@ -76,7 +78,7 @@ class Struct(dict[str, Any]):
         check_name(name)
         if type(value) is MissingField:
             raise_missing(value)
-        super().__setitem__(name, fresh(value))
+        super().__setitem__(name, kept(value))
 
     def __delitem__(self, name: str) -> None:
         if name not in self:
@@ -118,7 +120,7 @@ class Struct(dict[str, Any]):
         return Struct(self)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return (Struct, (dict(self),))
+        return (_restored, (dict(self),))
 
     def __repr__(self) -> str:
         return struct_text({name: _shown(v) for name, v in dict.items(self)}, heading=True)
@@ -133,14 +135,20 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _with_fields(s: Struct, items: list[Any]) -> Struct:
+def _with_fields(s: dict[str, Any], items: list[Any]) -> Struct:
     """A struct with the names of `s`, which need no further check, and other values."""
     made = Struct.__new__(Struct)
     dict.update(made, zip(s, items, strict=True))
     return made
 
 
+def _restored(fields: dict[str, Any]) -> Struct:
+    """A struct of fields that nobody else has."""
+    return _with_fields(fields, list(fields.values()))
+
+
 register(Struct, lambda s: (list(s), list(dict.values(s))), _with_fields)
+register_kept(Struct, lambda s: _with_fields(s, all_kept(dict.values(s))))
 
 
 class MissingField:
@@ -165,8 +173,8 @@ class MissingField:
         for step in self._path:
             existing = _get(inner, step, _ABSENT)
             if existing is _ABSENT:
-                existing = Struct()
-                inner[step] = existing
+                inner[step] = Struct()
+                existing = _get(inner, step)
             elif not isinstance(existing, Struct):
                 raise_missing(self)
             inner = existing

@@ -27,8 +27,8 @@ MODULES = {
 FLOORS = {
     "ground": "allocator errors parentheses namevalue labels backend devicelibrary",
     "machinery": """
-        calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
-        endmark subscript pythonbrackets matlabparens indexing selecting
+        calls arrayhook keeping tape tree twister rng formatshort display celldisplay sameness
+        structs mfunction endmark subscript pythonbrackets matlabparens indexing selecting
         cells tablecolumns tables fields
         kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
         kernels.modes kernels.plain_sums kernels.plain_blocks
