@@ -75,6 +75,8 @@ def _number(k: Any, size: int, place: Place) -> Any:
     """One index value or bound of a range, not yet checked to be positive."""
     if isinstance(k, End):
         k = k.evaluate(size)
+        if type(k) is bool:
+            return k  # a logical value, such as end == 3
     if type(k) is int or type(k) is float:
         return k
     raw = raw_of(k)
