@@ -30,7 +30,7 @@ from dlgru.celldisplay import cell_text
 from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
 from dlgru.keeping import all_kept, kept, register
-from dlgru.parentheses import SubscriptsInBrackets
+from dlgru.parentheses import SubscriptsInBrackets, brackets_after_m
 from dlgru.sameness import same
 from dlgru.selecting import apply_read
 
@@ -170,6 +170,7 @@ class Braces:
     """What ``c.m`` gives: the cell, waiting for MATLAB's subscripts."""
 
     __slots__ = ("_cell",)
+    __call__ = brackets_after_m
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell

@@ -1,7 +1,7 @@
 """``X(1, 2)``: MATLAB's subscripts in parentheses, which in Python are a call.
 
-Arrays, cells and tables can be called for one purpose only: to say what to write.
-So ``callable`` is true of them, and :func:`is_function` asks instead.
+Arrays, cells and tables, and their ``X.m``, can be called for one purpose only: to say what
+to write.  So ``callable`` is true of them, and :func:`is_function` asks instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class SubscriptsInBrackets:
     __slots__ = ()
 
     def __call__(self, *subscripts: Any, **_: Any) -> NoReturn:
-        shown = ", ".join([_text(s) for s in subscripts])
+        shown = _listed(subscripts)
         meant = shown or ":"
         name = type(self).__name__.lower()
         raise DlgruTypeError(
@@ -31,6 +31,23 @@ class SubscriptsInBrackets:
         )
 
 
+def brackets_after_m(m: Any, *subscripts: Any, **_: Any) -> NoReturn:
+    """What ``X.m(1, 2)`` comes to: the ``__call__`` of what ``X.m`` gives."""
+    shown = _listed(subscripts)
+    raise DlgruTypeError(
+        identifier="dlgru:subscript:parentheses",
+        function="X.m",
+        argument="the call",
+        came=f"X.m({shown})",
+        expected="subscripts in brackets",
+        fix=f"write X.m[{shown or ':'}]",
+    )
+
+
+def _listed(subscripts: tuple[Any, ...]) -> str:
+    return ", ".join([_text(s) for s in subscripts])
+
+
 def _text(subscript: Any) -> str:
     """A subscript as it may be written, if that is short."""
     text = ":" if type(subscript) is str and subscript == ":" else repr(subscript)
@@ -39,4 +56,6 @@ def _text(subscript: Any) -> str:
 
 def is_function(x: object) -> bool:
     """True for what can be called for its result."""
-    return callable(x) and not isinstance(x, SubscriptsInBrackets)
+    if not callable(x) or isinstance(x, SubscriptsInBrackets):
+        return False
+    return type(x).__call__ is not brackets_after_m

@@ -20,7 +20,7 @@ from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, l
 from dlgru.indexing import delete, read
 from dlgru.keeping import kept
 from dlgru.keeping import register as register_kept
-from dlgru.parentheses import SubscriptsInBrackets
+from dlgru.parentheses import SubscriptsInBrackets, brackets_after_m
 from dlgru.sameness import same
 from dlgru.subscript import COLON, Entry
 from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of, with_rows
@@ -157,6 +157,7 @@ class Parentheses:
     """What ``T.m`` gives: the table, waiting for MATLAB's subscripts."""
 
     __slots__ = ("_table",)
+    __call__ = brackets_after_m
 
     def __init__(self, owner: Table) -> None:
         self._table = owner
