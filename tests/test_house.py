@@ -39,7 +39,7 @@ FLOORS = {
         kernels.gpu.graph kernels.gpu.cudnnlibrary kernels.gpu.cudnn kernels.gpu.updates
         kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
-    "definition": "array convert places fused op",
+    "definition": "array conversionadvice convert places fused op",
     "operations": """
         ops ops.sizes ops.sums ops.pairs ops.classes ops.shape ops.expand ops.align ops.complexdata
         ops.compare ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction

@@ -1,0 +1,60 @@
+"""The fix at the end of a message is one that works, or there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlgru as dl
+from dlgru.errors import DlgruError
+
+X = dl.dlarray(np.ones((2, 2)), "CB")
+loss = dl.dlarray(3.0)
+FLOAT = "convert it first: dlarray(np.asarray(X, dtype=float))"
+NO_ARRAYS: dict[str, tuple[Callable[[], Any], str]] = {
+    "dlarray(None)": (lambda: dl.dlarray(None), "an empty array is dlarray([])"),
+    "x == None": (lambda: loss == None, "write x is None"),  # noqa: E711
+    "x != None": (lambda: loss != None, "write x is not None"),  # noqa: E711
+    "x + None": (lambda: loss + None, ""),
+    "gru(X, None, ...)": (lambda: dl.gru(X, None, X, X, X), ""),
+    "text": (lambda: dl.dlarray("abc"), ""),
+    "text that is a number": (
+        lambda: dl.dlarray("1e3"),
+        "make a number of the text first: float(X)",
+    ),
+    "text + x": (lambda: "Loss: " + loss, 'to put a number into text write f"Loss: {loss:.4f}"'),
+    "x == text": (lambda: loss == "a", "isequal(a, b) compares values of any kind"),
+    "bytes": (lambda: dl.dlarray(b"ab"), ""),
+    "a struct": (lambda: dl.sum(dl.struct("a", 1)), "name one of its fields"),
+    "a dictionary": (lambda: dl.exp({"a": 1}), "name one of its fields"),
+    "a table": (lambda: dl.exp(dl.table([1, 2])), "name one of its columns"),
+    "a set": (lambda: dl.dlarray({1, 2}), "make a list first: dlarray(list(X))"),
+    "a generator": (lambda: dl.dlarray(k for k in (1, 2)), "make a list first: dlarray(list(X))"),
+    "an object": (lambda: dl.dlarray(object()), ""),
+    "a function": (lambda: dl.exp(len), ""),
+    "integers": (lambda: dl.dlarray(np.array([1, 2])), FLOAT),
+    "half precision": (lambda: dl.dlarray(np.float16(1)), FLOAT),
+    "an array of text": (lambda: dl.dlarray(np.array(["a"])), ""),
+    "an array of objects": (lambda: dl.dlarray(np.array([None, 1])), ""),
+}
+
+
+@pytest.mark.parametrize("what", NO_ARRAYS)
+def test_what_is_no_array_gets_a_fix_that_fits_it(what: str) -> None:
+    call, fix = NO_ARRAYS[what]
+    with pytest.raises(DlgruError) as caught:
+        call()
+    assert caught.value.identifier == "dlgru:dlarray:class"
+    assert caught.value.fix == fix
+
+
+def test_the_fixes_work() -> None:
+    assert dl.dlarray([]).shape == (0, 0)
+    assert float(dl.dlarray(float("1e3"))) == 1000
+    assert f"Loss: {loss:.4f}" == "Loss: 3.0000"
+    assert dl.isequal(loss, "a") is False
+    assert dl.dlarray(list({1, 2})).shape == (1, 2)
+    assert dl.dlarray(np.asarray(np.array([1, 2]), dtype=float)).shape == (1, 2)
