@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -58,3 +59,37 @@ def test_the_fixes_work() -> None:
     assert dl.isequal(loss, "a") is False
     assert dl.dlarray(list({1, 2})).shape == (1, 2)
     assert dl.dlarray(np.asarray(np.array([1, 2]), dtype=float)).shape == (1, 2)
+
+
+WITHOUT_PARENTHESES: dict[str, tuple[Callable[[], Any], str]] = {
+    "p = struct; p.gru.W = 1": (
+        lambda: setattr(dl.struct.gru, "W", 1),  # type: ignore[attr-defined, unused-ignore]
+        "first write x = struct(), then x.gru",
+    ),
+    "p = struct; p.a = 1": (
+        lambda: setattr(dl.struct, "a", 1),
+        "first write x = struct(), then set x.a",
+    ),
+    "c = cell; c.m[1] = 2": (
+        lambda: dl.cell.m.__setitem__(1, 2),  # type: ignore[attr-defined, unused-ignore]
+        "first write x = cell(), then x.m",
+    ),
+    "c = cell; c[0] = 2": (
+        lambda: operator.setitem(dl.cell, 0, 2),  # type: ignore[call-overload, unused-ignore]
+        "first write x = cell(), then x[...]",
+    ),
+    "x = rand; x[0]": (
+        lambda: dl.rand[0],  # type: ignore[index, unused-ignore]
+        "first write x = rand(), then x[...]",
+    ),
+}
+
+
+@pytest.mark.parametrize("line", WITHOUT_PARENTHESES)
+def test_a_function_without_its_parentheses_is_to_be_called_first(line: str) -> None:
+    # What struct().gru.W = 1 fills is gone at once.
+    call, fix = WITHOUT_PARENTHESES[line]
+    with pytest.raises(DlgruError) as caught:
+        call()
+    assert caught.value.identifier.endswith(":parentheses")
+    assert caught.value.fix == fix
