@@ -1,7 +1,7 @@
 """``X(1, 2)``: MATLAB's subscripts in parentheses, which in Python are a call.
 
-Arrays, cells and tables, and their ``X.m``, can be called for one purpose only: to say what
-to write.  So ``callable`` is true of them, and :func:`is_function` asks instead.
+Arrays, cells, structs and tables, and their ``X.m``, can be called for one purpose only: to
+say what to write.  So ``callable`` is true of them, and :func:`is_function` asks instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ class SubscriptsInBrackets:
 
     def __call__(self, *subscripts: Any, **_: Any) -> NoReturn:
         shown = _listed(subscripts)
-        meant = shown or ":"
         name = type(self).__name__.lower()
         raise DlgruTypeError(
             identifier="dlgru:subscript:parentheses",
@@ -26,8 +25,13 @@ class SubscriptsInBrackets:
             argument="the call",
             came=f"X({shown}), where X is a {name}",
             expected="a function, or subscripts in brackets",
-            fix=f"write X.m[{meant}], which counts from 1 as MATLAB's X({meant}) does; "
-            "X[...] counts from 0",
+            fix=self._in_brackets(shown or ":"),
+        )
+
+    def _in_brackets(self, meant: str) -> str:
+        return (
+            f"write X.m[{meant}], which counts from 1 as MATLAB's X({meant}) does; "
+            "X[...] counts from 0"
         )
 
 

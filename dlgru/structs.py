@@ -26,6 +26,8 @@ from dlgru.display import struct_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
 from dlgru.keeping import all_kept, kept
 from dlgru.keeping import register as register_kept
+from dlgru.onestruct import check_first, replace
+from dlgru.parentheses import SubscriptsInBrackets
 from dlgru.sameness import same
 from dlgru.tree import register
 
@@ -33,7 +35,7 @@ _get = dict.get
 _ABSENT = object()
 
 
-class Struct(dict[str, Any]):
+class Struct(SubscriptsInBrackets, dict[str, Any]):
     """A struct: named fields of any values; :func:`~dlgru.fields.struct` makes one.
 
     Attribute access and ``p["name"]`` are the same; the latter also reaches names
@@ -122,6 +124,9 @@ class Struct(dict[str, Any]):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return (_restored, (dict(self),))
 
+    def _in_brackets(self, meant: str) -> str:
+        return f"write X.m[{meant}], or X alone, for it is one struct"
+
     def __repr__(self) -> str:
         return struct_text({name: _shown(v) for name, v in dict.items(self)}, heading=True)
 
@@ -152,7 +157,10 @@ register_kept(Struct, lambda s: _with_fields(s, all_kept(dict.values(s))))
 
 
 class MissingField:
-    """A field that does not exist yet: it can be assigned to and nothing else."""
+    """A field that does not exist yet: it can be assigned to and nothing else.
+
+    Only ``h.m[1]``, with a subscript that is no name, is MATLAB's ``h(1)``: h itself.
+    """
 
     __slots__ = ("_owner", "_path")
     _owner: Struct
@@ -180,15 +188,21 @@ class MissingField:
             inner = existing
         inner[name] = value
 
-    def __getitem__(self, name: Any) -> MissingField:
-        if not isinstance(name, str):
+    def __getitem__(self, name: Any) -> Any:
+        if isinstance(name, str) and name != ":":
+            return self.__getattr__(name)
+        if self._path != ("m",):
             raise_missing(self)
-        return self.__getattr__(name)
+        check_first(name)
+        return self._owner
 
     def __setitem__(self, name: Any, value: Any) -> None:
-        if not isinstance(name, str):
+        if isinstance(name, str) and name != ":":
+            self.__setattr__(name, value)
+        elif self._path == ("m",):
+            replace(self._owner, name, value)
+        else:
             raise_missing(self)
-        self.__setattr__(name, value)
 
 
 def raise_missing(field: MissingField, *_: Any, **__: Any) -> NoReturn:

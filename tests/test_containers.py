@@ -226,6 +226,51 @@ def test_completion_offers_the_fields() -> None:
     assert {"Weights", "items"} <= set(dir(struct("Weights", 1)))
 
 
+# -- one struct under MATLAB's subscripts --------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [1, end, 1.0, dl.dlarray(1), (1, 1), (1, end), slice(None), ":"])
+def test_the_first_element_of_a_struct_is_the_struct(key: Any) -> None:
+    h = struct("a", 1)
+    assert h.m[key] is h
+    h.m[key].b = 2
+    h.m[key] = struct("b", 20, "a", 10)
+    assert list(dict.items(h)) == [("a", 10), ("b", 20)]
+
+
+@pytest.mark.parametrize("key", [2, end + 1, (1, 2), slice(1, 2), [1, 1], []])
+def test_a_struct_does_not_become_several(key: Any) -> None:
+    h = struct("a", 1)
+    for use in (lambda: h.m[key], lambda: h.m.__setitem__(key, struct("a", 2))):
+        with pytest.raises(DlgruIndexError, match=r"h = Cell\(\[h\]\)") as caught:
+            use()
+        assert caught.value.identifier == "dlgru:struct:one"
+    assert h == {"a": 1}
+    several = Cell([h])
+    several.m[end + 1] = struct("a", 2)
+    assert several.m[2].a == 2
+
+
+def test_what_is_assigned_to_the_first_element_is_a_struct_like_it() -> None:
+    h = struct("a", 1)
+    with pytest.raises(DlgruValueError, match='one with "b", expected the fields "a"'):
+        h.m[1] = struct("b", 2)
+    with pytest.raises(DlgruTypeError, match="an int, expected a struct"):
+        h.m[1] = 5
+    with pytest.raises(DlgruIndexError, match="Not a subscript"):
+        _ = h.m["a":"b"]
+    assert h == {"a": 1}
+
+
+def test_a_field_called_m_comes_first() -> None:
+    h = struct()
+    h.m.W = 1
+    assert h == {"m": {"W": 1}} and h.m.W == 1
+    for use in (lambda: struct().q.m[1], lambda: struct().q[1]):
+        with pytest.raises(DlgruAttributeError, match='"q'):
+            use()
+
+
 # -- making structs ----------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ FLOORS = {
     "ground": "allocator errors parentheses namevalue labels backend devicelibrary",
     "machinery": """
         calls arrayhook keeping tape tree twister rng formatshort display celldisplay sameness
-        structs mfunction endmark subscript pythonbrackets matlabparens indexing selecting
+        mfunction endmark subscript pythonbrackets matlabparens indexing selecting onestruct structs
         cells tablecolumns tables fields
         kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
         kernels.modes kernels.plain_sums kernels.plain_blocks
