@@ -92,8 +92,8 @@ def _number(k: Any, size: int, place: Place) -> Any:
                 fix="join index arrays with horzcat(a, b)",
             )
         k = raw.item()
-        if isinstance(k, float):
-            return k
+    if isinstance(k, float):
+        return float(k)
     try:
         return operator.index(k)
     except TypeError:

@@ -60,6 +60,6 @@ def _text(subscript: Any) -> str:
 
 def is_function(x: object) -> bool:
     """True for what can be called for its result."""
-    if not callable(x) or isinstance(x, SubscriptsInBrackets):
-        return False
+    if not callable(x) or isinstance(x, SubscriptsInBrackets | float):
+        return False  # a float that can be called is a number, as nan and inf are
     return type(x).__call__ is not brackets_after_m
