@@ -102,14 +102,18 @@ def _function(self: DLArray, function: Any, types: Any, args: Any, kwargs: Any) 
     name = function.__name__
     if name in _LOOKING:
         return function(*[_plain(a) for a in args], **{k: _plain(a) for k, a in kwargs.items()})
+    path = f"{function.__module__}.{name}"
+    outside = f"use {path}(extractdata(X))"
+    if name in OPS and path == f"numpy.{name}":
+        outside = f"use dlgru.{name}(X), or {path}(extractdata(X))"
     raise DlgruTypeError(
         "This function of NumPy means something else here",
         identifier="dlgru:numpy:function",
-        function=f"numpy.{name}",
+        function=path,
         argument="X",
         came="a DLArray",
         expected="an ndarray",
-        fix=f"use dlgru.{name} if there is one, or numpy.{name}(extractdata(X))",
+        fix=outside,
     )
 
 

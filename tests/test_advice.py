@@ -93,3 +93,25 @@ def test_a_function_without_its_parentheses_is_to_be_called_first(line: str) -> 
         call()
     assert caught.value.identifier.endswith(":parentheses")
     assert caught.value.fix == fix
+
+
+NUMPYS: dict[Callable[[Any], Any], str] = {
+    np.linalg.norm: "use numpy.linalg.norm(extractdata(X))",
+    np.fft.fft: "use numpy.fft.fft(extractdata(X))",
+    np.median: "use numpy.median(extractdata(X))",
+    np.sum: "use dlgru.sum(X), or numpy.sum(extractdata(X))",
+}
+
+
+@pytest.mark.parametrize("function", NUMPYS)
+def test_a_function_of_numpy_is_named_as_it_is_imported(function: Callable[[Any], Any]) -> None:
+    fix = NUMPYS[function]
+    with pytest.raises(DlgruError) as caught:
+        function(X)
+    assert caught.value.fix == fix
+    path = fix.removesuffix("(extractdata(X))").rpartition(" ")[2]
+    found: Any = np
+    for name in path.split(".")[1:]:
+        found = getattr(found, name)
+    assert found is function and caught.value.function == path
+    assert np.isfinite(found(dl.extractdata(X))).all()
