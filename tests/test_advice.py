@@ -115,3 +115,55 @@ def test_a_function_of_numpy_is_named_as_it_is_imported(function: Callable[[Any]
         found = getattr(found, name)
     assert found is function and caught.value.function == path
     assert np.isfinite(found(dl.extractdata(X))).all()
+
+
+CUTS = "what has no derivative (round and its like, comparisons, the index of max) cut the trace"
+UNTRACED: dict[str, tuple[Callable[[], Any], str]] = {
+    "round": (lambda: dl.dlfeval(lambda x: dl.dlgradient(dl.round(x), x), loss), CUTS),
+    ">": (lambda: dl.dlfeval(lambda x: dl.dlgradient(dl.sum(x > 1, "all"), x), loss), CUTS),
+    "index": (
+        lambda: dl.dlfeval(lambda x: dl.dlgradient(dl.max(x, nargout=2)[1], x), loss),
+        CUTS,
+    ),
+    "an ndarray": (
+        lambda: dl.dlfeval(lambda x: dl.dlgradient(dl.sum(x, "all"), x), np.ones((2, 2))),
+        "dlfeval(fun, dlarray(X)): only dlarrays are traced, and it was given an ndarray",
+    ),
+    "lists": (
+        lambda: dl.dlfeval(lambda x, n: dl.dlgradient(dl.sum(x), x), [1.0, 2], 3),
+        "dlfeval(fun, dlarray(X)): only dlarrays are traced, and it was given a list and an int",
+    ),
+    "a number of NumPy": (
+        lambda: dl.dlfeval(lambda x: dl.dlgradient((x**2).sum(), x), np.ones(2)),
+        "dlfeval(fun, dlarray(X)): only dlarrays are traced, and it was given an ndarray",
+    ),
+    "no arguments": (
+        lambda: dl.dlfeval(lambda: dl.dlgradient(loss * 2, loss)),
+        "pass the variables to dlfeval as arguments: dlfeval(fun, X)",
+    ),
+    "outside": (
+        lambda: dl.dlgradient(loss, loss),
+        "call dlgradient inside a function that dlfeval evaluates",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNTRACED)
+def test_what_nothing_traces_is_told_how_it_would_be(what: str) -> None:
+    call, fix = UNTRACED[what]
+    with pytest.raises(DlgruError) as caught:
+        call()
+    assert caught.value.identifier == "dlgru:dlgradient:value"
+    assert caught.value.fix.endswith(fix)
+
+
+def test_the_innermost_dlfeval_is_meant() -> None:
+    def inner(x: Any) -> Any:
+        return dl.dlgradient(dl.sum(x, "all"), x)
+
+    def outer(x: Any) -> Any:
+        with pytest.raises(DlgruError, match="it was given an ndarray"):
+            dl.dlfeval(inner, np.ones((2, 2)))
+        return dl.dlgradient(x * 2, x)
+
+    assert float(dl.dlfeval(outer, loss)) == 2
