@@ -1,6 +1,7 @@
 """MATLAB's cells: Python lists with ``.m[...]`` for MATLAB's braces.
 
-``c[0]`` is the first element, as of any list, and every list method works.
+``c[0]`` is the first element, as of any list, and every list method works.  A list of
+arrays that is put into a struct or cell becomes one.
 ``c.m[1]`` is MATLAB's ``c{1}``: it counts from 1, knows ``end``, and grows the cell
 when something is assigned past its end (``c.m[end+1] = x``; what lies between is
 ``[]``).  A range, a list or a logical array of indices gives a cell of the selected
@@ -20,14 +21,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from math import prod
-from typing import Any, Self, SupportsIndex
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import numpy as np
 
 from dlgru.arrayhook import raw_of, scalar_of
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.celldisplay import cell_text
-from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
+from dlgru.errors import (
+    DlgruAttributeError,
+    DlgruTypeError,
+    DlgruValueError,
+    number_words,
+    size_text,
+)
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
 from dlgru.keeping import all_kept, kept, register
 from dlgru.parentheses import SubscriptsInBrackets, brackets_after_m
@@ -81,6 +88,25 @@ class Cell(SubscriptsInBrackets, list[Any]):
     def m(self) -> Braces:
         """The cell under MATLAB's indexing."""
         return Braces(self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only for what the class does not have.
+        if name[0] == "_":
+            raise AttributeError(name)
+        structs = bool(self) and all(isinstance(x, dict) for x in self)
+        raise DlgruAttributeError(
+            "A field of several structs is several values, which no single name stands for"
+            if structs
+            else "A cell has no fields",
+            identifier="dlgru:cell:field",
+            function="cell",
+            argument="the field",
+            came=f'"{name}"',
+            expected="one struct" if structs else "a subscript",
+            fix=f"write c.m[k].{name}, or [s.{name} for s in c] for all of them"
+            if structs
+            else "write c.m[k]",
+        )
 
     def _like(self, items: Iterable[Any]) -> Cell:
         """A cell of this kind and size with other elements."""
@@ -361,6 +387,10 @@ def iscell(x: object) -> bool:
     (True, True, False)
     """
     return isinstance(x, Cell) or (isinstance(x, list) and bool(x) and not all(map(_is_numeric, x)))
+
+
+# Of lists, what is no row of numbers is a cell, so a field that holds one has ``.m``.
+register(list, lambda x: Cell(x) if iscell(x) else all_kept(x))
 
 
 def _is_numeric(x: Any) -> bool:

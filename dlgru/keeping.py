@@ -3,7 +3,8 @@
 After ``c.m[end+1] = x`` the cell shows x as it was, whatever is assigned to ``x`` or to
 a part of it later.  So a DLArray gets a handle of its own, which copies no data; an
 ndarray, which its owner writes to directly, is copied; lists, dictionaries, structs,
-cells and tables are built anew around what they hold.  Classes of the user's own stay
+cells and tables are built anew around what they hold (``cells.py`` makes cells of lists
+that hold other things than numbers).  Classes of the user's own stay
 as they are, for nobody here knows how to build them.
 """
 

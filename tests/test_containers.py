@@ -1091,7 +1091,7 @@ def test_a_container_holds_the_value_of_a_container(how: str, kind: str, data: A
     else:
         outer.m[end + 1] = inner
         held = outer.m[1]
-    assert type(held) is type(inner)
+    assert type(held) is (Cell if kind.startswith("list") else type(inner))
     x[0, 0] = 5
     part(inner)[0, 1] = 6
     assert np.asarray(part(held)).tolist() == [[1, 2]]
@@ -1110,6 +1110,28 @@ def test_fields_and_elements_added_later_do_not_reach_what_was_stored() -> None:
     p.q.b.c = 3
     p.losses.append(4)
     assert p.q == {"a": 2, "b": {"c": 3}} and inner == {"a": 5} and p.losses == [1, 2, 4]
+
+
+def test_a_list_that_is_no_row_of_numbers_is_a_cell_in_a_container() -> None:
+    p = struct("sizes", [1, 2], "matrix", [[1, 2], [3, 4]], "empty", [])
+    p.g = [dl.dlarray(1.0), dl.dlarray(2.0)]
+    p.layers = [struct("H", 3), struct("H", 4)]
+    c = Cell([["a", "b"]])
+    assert float(p.g.m[2]) == 2 and p.layers.m[end].H == 4 and c.m[1].m[2] == "b"
+    p.g.m[end + 1] = dl.dlarray(3.0)
+    p.g.append(dl.dlarray(4.0))
+    assert [float(x) for x in p.g] == [1, 2, 3, 4] and isinstance(p.g, list)
+    assert [type(p[name]) for name in ("sizes", "matrix", "empty")] == [list] * 3
+
+
+def test_a_field_of_several_structs_is_no_single_value() -> None:
+    s = struct("name", ["Ada", "Alan"])
+    with pytest.raises(DlgruAttributeError, match=r"c\.m\[k\]\.name, or \[s\.name for s in c\]"):
+        _ = s.name
+    with pytest.raises(DlgruAttributeError, match=r"A cell has no fields.*write c\.m\[k\]"):
+        _ = Cell([1]).W
+    assert [e.name for e in s] == ["Ada", "Alan"] and s.m[2].name == "Alan"
+    assert not hasattr(s, "__array_interface__") and not hasattr(s, "dims")
 
 
 def test_a_buffer_that_is_filled_again_and_again_is_kept_each_time() -> None:
