@@ -33,10 +33,7 @@ def cell_text(elements: Sequence[Any], shape: tuple[int, ...]) -> str:
 def _braced(x: Any) -> str:
     if isinstance(x, dict):
         return "{1×1 struct}"
-    if isinstance(x, list):
-        if hasattr(x, "shape"):  # a cell, even an empty one
-            return f"{{{size_text(x.shape)} cell}}"
-        if not x:
-            return "{0×0 double}"
+    if isinstance(x, list) and hasattr(x, "shape"):  # a cell, even an empty one
+        return f"{{{size_text(x.shape)} cell}}"
     text = value_text(x)
     return in_braces(text if text[0] in '[{"@' else f"[{text}]")

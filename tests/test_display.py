@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dlgru as dl
 from dlgru import backend
+from dlgru.cells import Cell, cell
 from dlgru.display import (
     array_block,
     array_text,
@@ -445,7 +447,11 @@ def test_fields_of_a_struct_are_right_aligned() -> None:
         (np.zeros(3, np.int8), "[0 0 0]"),
         (np.zeros((2, 2), np.int8), "[2×2 int8]"),
         (np.array(["a", "b"]), "[1×2 str32]"),
-        ([], "{}"),
+        ([], "[]"),
+        ((), "[]"),
+        (Cell(), "{}"),
+        (cell(0, 2), "{0×2 cell}"),
+        (cell(1, 0), "{1×0 cell}"),
         (["a"], '{"a"}'),
         ([[1, 2]], "{1×1 cell}"),
         ([{"a": 1}, {"a": 2}], "[1×2 struct]"),
@@ -543,6 +549,12 @@ def test_the_verbose_style_is_trainnets() -> None:
         "            1        1       00:00:00        0.001          2.2743\n"
         "           50       50       00:00:03        0.001          1.3138"
     )
+
+
+def test_an_empty_array_among_elements_has_its_size() -> None:
+    lines = str(dl.table([[], "a", np.zeros((0, 0))])).splitlines()
+    assert [line.strip() for line in lines[5:]] == ["{0×0 double}", '{"a"}', "{0×0 double}"]
+    assert str(dl.struct("j", [])).splitlines()[-1] == "    j: []"
 
 
 def test_odd_tables() -> None:
