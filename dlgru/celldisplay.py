@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dlgru.display import in_braces, value_text
 from dlgru.errors import size_text
+from dlgru.formatshort import LINE_WIDTH, columns_heading
+
+GAP = " " * 4
+"""What stands before each column."""
 
 
 def cell_text(elements: Sequence[Any], shape: tuple[int, ...]) -> str:
@@ -23,11 +27,27 @@ def cell_text(elements: Sequence[Any], shape: tuple[int, ...]) -> str:
     texts = [_braced(x) for x in elements]
     rows, cols = shape
     widths = [max(map(len, texts[j * rows : (j + 1) * rows])) for j in range(cols)]
-    lines = [
-        "    " + "    ".join(texts[i + j * rows].ljust(widths[j]) for j in range(cols)).rstrip()
-        for i in range(rows)
-    ]
-    return "\n".join([head, "", *lines])
+    blocks = list(_blocks(widths))
+    lines = [head]
+    for first, last in blocks:
+        if len(blocks) > 1:
+            lines += ["", columns_heading(first, last)]
+        lines.append("")
+        for i in range(rows):
+            row = [texts[i + j * rows].ljust(widths[j]) for j in range(first, last)]
+            lines.append("".join([GAP + text for text in row]).rstrip())
+    return "\n".join(lines)
+
+
+def _blocks(widths: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut columns of these widths into blocks that fit a line: first, last (excluded)."""
+    first = used = 0
+    for j, width in enumerate(widths):
+        used += len(GAP) + width
+        if used > LINE_WIDTH and j > first:
+            yield first, j
+            first, used = j, len(GAP) + width
+    yield first, len(widths)
 
 
 def _braced(x: Any) -> str:
