@@ -396,4 +396,4 @@ register(list, lambda x: Cell(x) if iscell(x) else all_kept(x))
 def _is_numeric(x: Any) -> bool:
     if isinstance(x, list):
         return not isinstance(x, Cell) and all(map(_is_numeric, x))
-    return isinstance(x, int | float | complex)
+    return isinstance(x, int | float | complex | np.number | np.bool_)

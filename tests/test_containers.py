@@ -663,6 +663,7 @@ def test_iscell() -> None:
     assert iscell(cell()) and iscell(["a"]) and iscell([np.ones(2)]) and iscell([[1], ["a"]])
     assert not iscell([]) and not iscell([1, 2]) and not iscell([[1, 2], [3, 4]])
     assert not iscell("a") and not iscell(np.ones(2))
+    assert not iscell([np.int64(1), np.float32(2), np.bool_(True)]) and iscell([np.str_("a")])
 
 
 def test_cells_print_as_matlab_shows_them() -> None:
@@ -1121,7 +1122,8 @@ def test_a_list_that_is_no_row_of_numbers_is_a_cell_in_a_container() -> None:
     p.g.m[end + 1] = dl.dlarray(3.0)
     p.g.append(dl.dlarray(4.0))
     assert [float(x) for x in p.g] == [1, 2, 3, 4] and isinstance(p.g, list)
-    assert [type(p[name]) for name in ("sizes", "matrix", "empty")] == [list] * 3
+    p.numpys = [np.int64(3), np.float32(2), np.True_]
+    assert [type(p[name]) for name in ("sizes", "matrix", "empty", "numpys")] == [list] * 4
 
 
 def test_a_field_of_several_structs_is_no_single_value() -> None:
