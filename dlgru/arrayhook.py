@@ -11,7 +11,7 @@ Until it does, plain NumPy arrays take the place of DLArrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,6 @@ def fresh(x: Any) -> Any:
     """Return a handle of its own on an array, for call by value; anything else as it came."""
     method = getattr(type(x), "_dlgru_handle", None)
     return x if method is None else method(x)
-
-
-def holds_arrays(items: Iterable[object]) -> bool:
-    """True if there is a DLArray among the items."""
-    for kind in set(map(type, items)):
-        if hasattr(kind, "_dlgru_handle"):
-            return True
-    return False
 
 
 def _column_major(raw: RawArray) -> Any:

@@ -20,23 +20,26 @@ from dlgru.array import DLArray, Value, wrap
 from dlgru.calls import any_spelling, known_keywords
 from dlgru.errors import DlgruTypeError, DlgruValueError, DlgruWarning, a_kind
 from dlgru.fused import seeds_of
+from dlgru.keeping import own
 from dlgru.labels import describe
-from dlgru.mfunction import call_with_nargout, own
+from dlgru.mfunction import call_with_nargout
 from dlgru.namevalue import Flag
 from dlgru.ops.classes import astype, real
 from dlgru.parentheses import is_function
 from dlgru.places import memory_of
 from dlgru.tape import Tape, next_id, pull_back
 from dlgru.tree import leaves, path_of, tree_map, way_to
+from dlgru.untraced import how_to_trace
 
 _open = threading.local()
 
 
-def _tapes() -> list[Tape]:
-    if not hasattr(_open, "tapes"):
-        _open.tapes = []
-    tapes: list[Tape] = _open.tapes
-    return tapes
+def _calls() -> list[tuple[Any, ...]]:
+    """The arguments of each ``dlfeval`` that runs in this thread, the innermost last."""
+    if not hasattr(_open, "calls"):
+        _open.calls = []
+    calls: list[tuple[Any, ...]] = _open.calls
+    return calls
 
 
 @known_keywords
@@ -82,9 +85,9 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
             came=a_kind(fun),
             expected="a function",
         )
-    tapes = _tapes()
-    tape = Tape(depth=len(tapes) + 1)
-    tapes.append(tape)
+    calls = _calls()
+    tape = Tape(depth=len(calls) + 1)
+    calls.append(args)
     try:
         traced = [
             _trace(arg, tape)
@@ -95,7 +98,7 @@ def dlfeval(fun: Callable[..., Any], *args: Any, nargout: int | None = None) -> 
         result = call_with_nargout(fun, nargout, *traced)
         return _untrace(result)
     finally:
-        tapes.pop()
+        calls.pop()
         tape.close()
 
 
@@ -304,18 +307,11 @@ def _check_scalar(y: Any) -> Tape:
     came = fix = ""
     reason = "not a traced dlarray"
     if type(y) is not DLArray:
-        came = a_kind(y)
-        fix = "compute y from an argument of the function that dlfeval evaluates"
+        came, fix = a_kind(y), _how_to_trace()
     else:
         value = y.value
         if not value.traced:
-            reason, came = "not traced", "untraced"
-            fix = (
-                "call dlgradient inside a function that dlfeval evaluates"
-                if not _tapes()
-                else "y must depend on an argument of the function that dlfeval evaluates; "
-                "extractdata and arrays made inside cut the trace"
-            )
+            reason, came, fix = "not traced", "untraced", _how_to_trace()
         elif value.data.size != 1:
             reason, came = "non-scalar", describe(y._labels, y.shape)
             fix = 'reduce it first, for instance sum(y, "all")'
@@ -335,6 +331,11 @@ def _check_scalar(y: Any) -> Tape:
         )
     tape: Tape = y.value.tape
     return tape
+
+
+def _how_to_trace() -> str:
+    calls = _calls()
+    return how_to_trace(calls[-1] if calls else None)
 
 
 def _variable(leaf: Any, tree: Any, k: int, tape: Tape, allow_complex: bool) -> Value | None:

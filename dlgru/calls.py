@@ -85,7 +85,8 @@ class NeedsParentheses(Generic[P, R]):
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):  # what Python asks every object for
             raise AttributeError(name)
-        raise self._no_field(name, f"write {self.__name__}().{name}")
+        # What a call of its own made would be forgotten as soon as p.gru.W = 1 has filled it.
+        raise self._no_field(name, f"first write x = {self.__name__}(), then x.{name}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
@@ -114,10 +115,23 @@ def _no_value(function: NeedsParentheses[..., Any], *_: Any) -> NoReturn:
     )
 
 
+def _no_elements(function: NeedsParentheses[..., Any], *_: Any) -> NoReturn:
+    raise DlgruTypeError(
+        identifier=f"dlgru:{function.__name__}:parentheses",
+        function=function.__name__,
+        argument=function.__name__,
+        came="the function itself, with a subscript",
+        expected="a call",
+        fix=f"first write x = {function.__name__}(), then x[...]",
+    )
+
+
 _AS_A_VALUE = """
-    abs add and bool complex contains delitem divmod eq float floordiv ge getitem gt index int
+    abs add and bool complex contains divmod eq float floordiv ge gt index int
     invert iter le len lt matmul mod mul ne neg or pos pow radd rand rdivmod rfloordiv rmatmul
-    rmod rmul ror round rpow rsub rtruediv rxor setitem sub truediv trunc xor
+    rmod rmul ror round rpow rsub rtruediv rxor sub truediv trunc xor
 """
 for _use in _AS_A_VALUE.split():
     setattr(NeedsParentheses, f"__{_use}__", _no_value)
+for _use in ("delitem", "getitem", "setitem"):
+    setattr(NeedsParentheses, f"__{_use}__", _no_elements)

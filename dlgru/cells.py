@@ -1,14 +1,15 @@
 """MATLAB's cells: Python lists with ``.m[...]`` for MATLAB's braces.
 
-``c[0]`` is the first element, as of any list, and every list method works.
+``c[0]`` is the first element, as of any list, and every list method works.  A list of
+arrays that is put into a struct or cell becomes one.
 ``c.m[1]`` is MATLAB's ``c{1}``: it counts from 1, knows ``end``, and grows the cell
 when something is assigned past its end (``c.m[end+1] = x``; what lies between is
 ``[]``).  A range, a list or a logical array of indices gives a cell of the selected
 elements, so ``c.m[2:3]`` is MATLAB's ``c(2:3)``; ``del c.m[2]`` is ``c(2) = []``.
 
-A cell holds arrays by their values, as in MATLAB: what is stored is a handle of its own,
-so that assigning to ``X[...]`` after ``c.m[1] = X`` leaves the cell alone.  ``c.m[1]`` gives
-the handle that is stored, for ``c.m[1][0, 0] = 1`` means it.
+A cell holds values, as in MATLAB (``keeping.py``): assigning to ``X[...]`` after
+``c.m[1] = X`` leaves the cell alone.  ``c.m[1]`` gives what is stored, for
+``c.m[1][0, 0] = 1`` means it.
 
 A cell has a size as well.  Its elements stand in the list column by column.  If a
 list method changes the length, a column stays a column and anything else becomes a
@@ -20,16 +21,23 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from math import prod
-from typing import Any, Self, SupportsIndex
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import numpy as np
 
-from dlgru.arrayhook import fresh, holds_arrays, raw_of, scalar_of
+from dlgru.arrayhook import raw_of, scalar_of
 from dlgru.calls import NeedsParentheses, any_spelling
-from dlgru.display import in_braces, value_text
-from dlgru.errors import DlgruTypeError, DlgruValueError, number_words, size_text
+from dlgru.celldisplay import cell_text
+from dlgru.errors import (
+    DlgruAttributeError,
+    DlgruTypeError,
+    DlgruValueError,
+    number_words,
+    size_text,
+)
 from dlgru.indexing import Selection, Shape, delete, match_value, read, write
-from dlgru.parentheses import SubscriptsInBrackets
+from dlgru.keeping import all_kept, kept, register
+from dlgru.parentheses import SubscriptsInBrackets, brackets_after_m
 from dlgru.sameness import same
 from dlgru.selecting import apply_read
 
@@ -54,9 +62,7 @@ class Cell(SubscriptsInBrackets, list[Any]):
     __hash__ = None
 
     def __init__(self, items: Iterable[Any] = (), shape: Shape | None = None) -> None:
-        super().__init__(items)
-        if holds_arrays(self):
-            super().__setitem__(slice(None), map(fresh, self))
+        super().__init__(all_kept(items))
         self._shape = shape
         if shape is not None and prod(shape) != len(self):
             raise DlgruValueError(
@@ -83,6 +89,25 @@ class Cell(SubscriptsInBrackets, list[Any]):
         """The cell under MATLAB's indexing."""
         return Braces(self)
 
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only for what the class does not have.
+        if name[0] == "_":
+            raise AttributeError(name)
+        structs = bool(self) and all(isinstance(x, dict) for x in self)
+        raise DlgruAttributeError(
+            "A field of several structs is several values, which no single name stands for"
+            if structs
+            else "A cell has no fields",
+            identifier="dlgru:cell:field",
+            function="cell",
+            argument="the field",
+            came=f'"{name}"',
+            expected="one struct" if structs else "a subscript",
+            fix=f"write c.m[k].{name}, or [s.{name} for s in c] for all of them"
+            if structs
+            else "write c.m[k]",
+        )
+
     def _like(self, items: Iterable[Any]) -> Cell:
         """A cell of this kind and size with other elements."""
         return _holding(type(self), items, self._shape)
@@ -98,9 +123,9 @@ class Cell(SubscriptsInBrackets, list[Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(key) is int:
-            super().__setitem__(key, fresh(value))
+            super().__setitem__(key, kept(value))
         elif type(key) is slice:
-            super().__setitem__(key, map(fresh, value))
+            super().__setitem__(key, all_kept(value))
         else:
             _set(self, key, value, matlab=False)
 
@@ -122,15 +147,15 @@ class Cell(SubscriptsInBrackets, list[Any]):
 
     def append(self, value: Any) -> None:
         """Add an element at the end."""
-        super().append(fresh(value))
+        super().append(kept(value))
 
     def insert(self, index: SupportsIndex, value: Any) -> None:
         """Add an element before another one."""
-        super().insert(index, fresh(value))
+        super().insert(index, kept(value))
 
     def extend(self, values: Iterable[Any]) -> None:
         """Add elements at the end."""
-        super().extend(map(fresh, list(values)))
+        super().extend(all_kept(values))
 
     def __iadd__(self, values: Iterable[Any]) -> Self:
         self.extend(values)
@@ -150,10 +175,10 @@ class Cell(SubscriptsInBrackets, list[Any]):
         return not same(self, other)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return (type(self), (list(self), self._shape))
+        return (_holding, (type(self), list(self), self._shape))
 
     def __repr__(self) -> str:
-        return cell_text(self)
+        return cell_text(self, self.shape)
 
 
 def _holding(kind: type[Cell], items: Iterable[Any], shape: Shape | None) -> Cell:
@@ -164,10 +189,14 @@ def _holding(kind: type[Cell], items: Iterable[Any], shape: Shape | None) -> Cel
     return made
 
 
+register(Cell, Cell.copy)
+
+
 class Braces:
     """What ``c.m`` gives: the cell, waiting for MATLAB's subscripts."""
 
     __slots__ = ("_cell",)
+    __call__ = brackets_after_m
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -212,7 +241,7 @@ def _set(c: Cell, key: Any, value: Any, matlab: bool) -> None:
     if len(values) == 1:
         values = values * len(places)
     for i, v in zip(places, values, strict=True):
-        list.__setitem__(c, i, fresh(v))
+        list.__setitem__(c, i, kept(v))
 
 
 def _delete(c: Cell, key: Any, matlab: bool) -> None:
@@ -360,40 +389,11 @@ def iscell(x: object) -> bool:
     return isinstance(x, Cell) or (isinstance(x, list) and bool(x) and not all(map(_is_numeric, x)))
 
 
+# Of lists, what is no row of numbers is a cell, so a field that holds one has ``.m``.
+register(list, lambda x: Cell(x) if iscell(x) else all_kept(x))
+
+
 def _is_numeric(x: Any) -> bool:
     if isinstance(x, list):
         return not isinstance(x, Cell) and all(map(_is_numeric, x))
-    return isinstance(x, int | float | complex)
-
-
-def cell_text(c: Cell) -> str:
-    """What MATLAB shows for a cell: its size, and each element in braces.
-
-    >>> print(cell_text(Cell([1, "a"])))
-      1×2 cell array
-    <BLANKLINE>
-        {[1]}    {"a"}
-    """
-    shape = c.shape
-    head = f"  {size_text(shape)} {'' if len(c) else 'empty '}cell array"
-    if not len(c) or len(shape) != 2:
-        return head
-    texts = [_braced(x) for x in c]
-    rows, cols = shape
-    widths = [max(map(len, texts[j * rows : (j + 1) * rows])) for j in range(cols)]
-    lines = [
-        "    " + "    ".join(texts[i + j * rows].ljust(widths[j]) for j in range(cols)).rstrip()
-        for i in range(rows)
-    ]
-    return "\n".join([head, "", *lines])
-
-
-def _braced(x: Any) -> str:
-    if isinstance(x, dict):
-        return "{1×1 struct}"
-    if isinstance(x, Cell):
-        return f"{{{size_text(x.shape)} cell}}"
-    if isinstance(x, list) and not x:
-        return "{0×0 double}"
-    text = value_text(x)
-    return in_braces(text if text[0] in '[{"@' else f"[{text}]")
+    return isinstance(x, int | float | complex | np.number | np.bool_)

@@ -16,6 +16,7 @@ from dlgru.array import DLArray, Value
 from dlgru.backend import CLASS_NAMES, RawArray
 from dlgru.calls import NeedsParentheses
 from dlgru.cells import Cell
+from dlgru.conversionadvice import advice
 from dlgru.devicelibrary import device_library
 from dlgru.errors import (
     DlgruTypeError,
@@ -78,9 +79,9 @@ def to_raw(x: Any, function: str, argument: str = "X") -> RawArray:
         data = _from_dlpack(x, function, argument)
     else:
         check_given(x, function, argument)
-        raise _bad_class(type(x).__name__, function, argument)
+        raise _bad_class(type(x).__name__, function, argument, advice(x, function))
     if data.dtype not in CLASS_NAMES:
-        raise _bad_class(f"of class {data.dtype}", function, argument)
+        raise _bad_class(f"of class {data.dtype}", function, argument, advice(data, function))
     return two_d(data)
 
 
@@ -178,12 +179,7 @@ def check_given(x: Any, function: str, argument: str) -> None:
         raise _bad_class(f"the function {name}", function, argument, f"write {name}()")
 
 
-def _bad_class(
-    came: str,
-    function: str,
-    argument: str,
-    fix: str = "convert it first: dlarray(np.asarray(X, dtype=float))",
-) -> DlgruTypeError:
+def _bad_class(came: str, function: str, argument: str, fix: str) -> DlgruTypeError:
     return DlgruTypeError(
         BAD_CLASS,
         identifier="dlgru:dlarray:class",

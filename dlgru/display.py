@@ -116,8 +116,11 @@ def value_text(value: object, class_name: ClassName | None = None) -> str:
     if callable(summary):
         return f"[{summary(value)}]"
     if isinstance(value, list | tuple):
-        shape = getattr(value, "shape", (1, len(value)))
-        if value and shape != (1, len(value)):
+        # A cell has a size, so an empty one is told from the list that is MATLAB's [].
+        shape = getattr(value, "shape", (1, len(value)) if value else None)
+        if shape is None:
+            return "[]"
+        if shape != ((1, len(value)) if value else (0, 0)):
             return f"{{{size_text(shape)} cell}}"
         return _list_text(value, class_name)
     if isinstance(value, np.ndarray | numbers.Number | np.bool_):
@@ -243,9 +246,11 @@ def _cell_texts(
 def in_braces(text: str) -> str:
     """Return an element of a cell in its braces, in which a summary loses brackets of its own.
 
-    >>> in_braces("[2×3 double]"), in_braces("{1×2 cell}"), in_braces("[1 2]")
-    ('{2×3 double}', '{1×2 cell}', '{[1 2]}')
+    >>> in_braces("[2×3 double]"), in_braces("{1×2 cell}"), in_braces("[1 2]"), in_braces("[]")
+    ('{2×3 double}', '{1×2 cell}', '{[1 2]}', '{0×0 double}')
     """
+    if text == "[]":
+        return "{0×0 double}"
     summary = "×" in text and text[0] in "[{" and text.endswith(("]", " cell}"))
     return f"{{{text[1:-1] if summary else text}}}"
 

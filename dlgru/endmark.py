@@ -2,7 +2,7 @@
 
 MATLAB knows, while it reads ``X(end-1, end/2)``, which array and which position each
 ``end`` belongs to.  Python evaluates ``end - 1`` before ``X`` hears of it.  So ``end``
-is an object whose arithmetic builds a small expression, and the subscript reader
+is an object whose operators build a small expression, and the subscript reader
 evaluates it with the size of its position (the last of several subscripts stands
 for all remaining dimensions, a single one for the number of elements).
 """
@@ -22,7 +22,7 @@ from dlgru.errors import DlgruTypeError
 
 
 class End:
-    """The last index of the position it stands in; arithmetic with it is allowed.
+    """The last index of the position it stands in; arithmetic and comparisons wait for it.
 
     Examples
     --------
@@ -81,8 +81,65 @@ class End:
     def __floordiv__(self, other: Any) -> End:
         return End("//", operator.floordiv, self, other)
 
+    def __rfloordiv__(self, other: Any) -> End:
+        return End("//", operator.floordiv, other, self)
+
     def __mod__(self, other: Any) -> End:
         return End("%", operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> End:
+        return End("%", operator.mod, other, self)
+
+    def __pow__(self, other: Any) -> End:
+        return End("**", operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> End:
+        return End("**", operator.pow, other, self)
+
+    def __eq__(self, other: object) -> Any:
+        # None is what a slice without a bound has, and slices are compared part by part.
+        return False if other is None else End("==", operator.eq, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else End("!=", operator.ne, self, other)
+
+    def __lt__(self, other: Any) -> End:
+        return End("<", operator.lt, self, other)
+
+    def __le__(self, other: Any) -> End:
+        return End("<=", operator.le, self, other)
+
+    def __gt__(self, other: Any) -> End:
+        return End(">", operator.gt, self, other)
+
+    def __ge__(self, other: Any) -> End:
+        return End(">=", operator.ge, self, other)
+
+    def __and__(self, other: Any) -> End:
+        return End("&", operator.and_, self, other)
+
+    def __rand__(self, other: Any) -> End:
+        return End("&", operator.and_, other, self)
+
+    def __or__(self, other: Any) -> End:
+        return End("|", operator.or_, self, other)
+
+    def __ror__(self, other: Any) -> End:
+        return End("|", operator.or_, other, self)
+
+    def __invert__(self) -> End:
+        return End("~", _not, self)
+
+    # Comparing is put off, so dictionaries and sets tell these objects apart by identity.
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> NoReturn:
+        raise DlgruTypeError(
+            "end has a value only inside X.m[...], so before that it is neither true nor false",
+            identifier="dlgru:end:truth",
+            function="end",
+            fix="in conditions write numel(X) or size(X, dim)",
+        )
 
     def __neg__(self) -> End:
         return End("-", operator.neg, self)
@@ -132,6 +189,10 @@ def waits_for_end(arguments: Iterable[Any]) -> bool:
         elif not isinstance(x, Number) and (raw is None or raw.size != 1):
             return False
     return found
+
+
+def _not(x: Any) -> Any:
+    return not x if isinstance(x, bool) else np.logical_not(x)
 
 
 def _inner(x: Any) -> str:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlgru.arrayhook import fresh
 from dlgru.calls import NeedsParentheses, any_spelling
 from dlgru.cells import Cell, iscell
 from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.keeping import kept
 from dlgru.structs import MissingField, Struct, check_name, raise_missing
-from dlgru.tree import tree_map
 
 
 @NeedsParentheses
@@ -160,7 +159,7 @@ def rmfield(s: Struct, names: str | Sequence[str]) -> Struct:
     >>> list(fieldnames(rmfield(struct("a", 1, "b", 2), "a")))
     ['b']
     """
-    out: Struct = tree_map(fresh, _required(s, "rmfield"))
+    out: Struct = kept(_required(s, "rmfield"))
     given: list[Any] = list(names) if isinstance(names, list | tuple) else [names]
     for name in given:
         check_name(name)
@@ -199,7 +198,7 @@ def setfield(s: Struct, *names_and_value: Any) -> Struct:
     >>> setfield(struct(), "gru", "H", 100).gru.H
     100
     """
-    out: Struct = tree_map(fresh, _required(s, "setfield"))
+    out: Struct = kept(_required(s, "setfield"))
     if len(names_and_value) < 2:
         raise DlgruTypeError(
             "Not enough input arguments",
@@ -232,7 +231,7 @@ def orderfields(s: Struct) -> Struct:
     >>> list(fieldnames(orderfields(struct("b", 1, "a", 2))))
     ['a', 'b']
     """
-    out: Struct = tree_map(fresh, _required(s, "orderfields"))
+    out: Struct = kept(_required(s, "orderfields"))
     return Struct({name: out[name] for name in sorted(out)})
 
 

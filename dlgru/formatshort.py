@@ -115,7 +115,7 @@ def _page_text(page: RawArray, long: bool) -> str:
         if number and offset == more_columns[0]:
             lines += [_more(more_columns[1], "columns"), ""]
         if len(blocks) > 1:
-            lines += [_columns_heading(first, last), ""]
+            lines += [columns_heading(first, last), ""]
         body = ["".join(row[offset : offset + last - first]) for row in texts]
         if more_rows[1]:
             body.insert(more_rows[0], _more(more_rows[1], "rows"))
@@ -141,7 +141,8 @@ def _column_blocks(parts: list[slice], count: int, width: int) -> Iterator[tuple
             shown += last - first
 
 
-def _columns_heading(first: int, last: int) -> str:
+def columns_heading(first: int, last: int) -> str:
+    """Return what stands above some of the columns: from `first`, counted from 0, before `last`."""
     if last - first == 1:
         return f"  Column {last}"
     return f"  Columns {first + 1} through {last}"

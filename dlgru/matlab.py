@@ -23,14 +23,15 @@ import numpy as np
 
 import dlgru
 from dlgru import *  # noqa: F403
+from dlgru import callednumbers
 from dlgru.array import DLArray
 from dlgru.calls import NeedsParentheses
 from dlgru.convert import is_number
 
 pi = math.pi
-inf = math.inf
-nan = math.nan
-eps = 2.0**-52
+inf = callednumbers.inf
+nan = callednumbers.nan
+eps = callednumbers.epsilon
 
 _PYTHON_ONLY = (Iterator, Set, KeysView, ValuesView, ItemsView)
 

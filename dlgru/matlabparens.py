@@ -75,6 +75,8 @@ def _number(k: Any, size: int, place: Place) -> Any:
     """One index value or bound of a range, not yet checked to be positive."""
     if isinstance(k, End):
         k = k.evaluate(size)
+        if type(k) is bool:
+            return k  # a logical value, such as end == 3
     if type(k) is int or type(k) is float:
         return k
     raw = raw_of(k)
@@ -90,8 +92,8 @@ def _number(k: Any, size: int, place: Place) -> Any:
                 fix="join index arrays with horzcat(a, b)",
             )
         k = raw.item()
-        if isinstance(k, float):
-            return k
+    if isinstance(k, float):
+        return float(k)
     try:
         return operator.index(k)
     except TypeError:

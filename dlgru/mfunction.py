@@ -15,11 +15,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from dlgru.arrayhook import fresh, scalar_of
+from dlgru.arrayhook import scalar_of
 from dlgru.calls import any_spelling
 from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.keeping import own
 from dlgru.tree import tree_map
 
 
@@ -30,11 +29,6 @@ def by_value(x: Any) -> Any:
     handles of their own, ndarrays are copied; other objects are handed over as they are.
     """
     return tree_map(own, x)
-
-
-def own(leaf: Any) -> Any:
-    """Return a leaf of an argument so that changing it leaves the caller's untouched."""
-    return leaf.copy(order="K") if type(leaf) is np.ndarray else fresh(leaf)
 
 
 @any_spelling

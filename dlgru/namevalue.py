@@ -5,6 +5,8 @@ options, their defaults stand there, and ``Annotated[..., OneOf(...)]`` states w
 is allowed.  ``Binder`` reads the signature and turns any legal spelling of a call
 into plain positional arguments and exact keywords; every function behind it sees
 only those.  Names match without case and by unambiguous prefix of three letters.
+Positional parameters that default to a number, such as ``learnRate``, may come in the
+same spellings: text in their place cannot be meant as a value.
 """
 
 from __future__ import annotations
@@ -122,8 +124,9 @@ class Binder:
         self.required = sum(p.default is p.empty for p in positional)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.named = self.options + [p.name for p in positional if type(p.default) in (int, float)]
         self._most = sys.maxsize if self.variadic else len(self.positional)
-        self._names_options = pairs and bool(self.options)
+        self._names_options = pairs and bool(self.named)
         self._exact = frozenset(self.options) | frozenset(self.positional)
 
     def __call__(
@@ -138,10 +141,13 @@ class Binder:
                     named = self._pairs(args[at:])
                     args = args[:at]
                     break
-                if at >= len(self.positional) and not self.variadic:
+                if at >= len(self.positional):
+                    if not self.variadic:
+                        raise self._unknown(arg)
+                elif self.positional[at] in self.named:
                     raise self._unknown(arg)
         for key, given in kwargs.items():
-            name = key if key in self._exact else self._option(key)
+            name = key if key in self._exact else self._keyword(key)
             if name is None:
                 raise self._unknown(key)
             self._store(named, name, given)
@@ -218,7 +224,7 @@ class Binder:
                     function=self.name,
                     argument=f"argument {at + 1} of the name-value list",
                     came=a_kind(key),
-                    expected=f"an option name: {listing(self.options)}",
+                    expected=f"an option name: {listing(self.named)}",
                 )
             name = self._option(key)
             if name is None:
@@ -240,24 +246,31 @@ class Binder:
             raise self._twice(name)
         named[name] = given
 
+    def _keyword(self, given: str) -> str | None:
+        """The parameter that ``given=value`` names; the beginning of a word names options only."""
+        for name in self.positional:
+            if name.lower() == given.lower():
+                return name
+        return self._option(given)
+
     def _option(self, given: str) -> str | None:
-        if given in self.options:
+        if given in self.named:
             return given
-        matches = _matches(given, self.options)
+        matches = _matches(given, self.named)
         return matches[0] if len(matches) == 1 else None
 
     def _unknown(self, given: str) -> DlgruTypeError:
-        ambiguous = _matches(given, self.options)
+        ambiguous = _matches(given, self.named)
         return DlgruTypeError(
             f'"{given}" could be several options' if len(ambiguous) > 1 else "Unknown option",
             identifier=f"dlgru:{self.name}:unknownOption",
             function=self.name,
             argument="the option",
             came=f'"{given}"',
-            expected=listing(ambiguous if len(ambiguous) > 1 else self.options)
-            if self.options
+            expected=listing(ambiguous if len(ambiguous) > 1 else self.named)
+            if self.named
             else "no option",
-            fix=_nearest(given, self.options),
+            fix=_nearest(given, self.named),
         )
 
     def _twice(self, name: str) -> DlgruTypeError:

@@ -25,8 +25,10 @@ from dlgru.errors import DlgruTypeError
 from dlgru.op import OPS
 from dlgru.ops.extrema import max as largest
 from dlgru.ops.extrema import min as smallest
+from dlgru.ops.index import Parentheses
 from dlgru.ops.join import cat
 from dlgru.ops.shape import reshape
+from dlgru.parentheses import brackets_after_m
 from dlgru.tree import tree_map
 
 UFUNCS = {
@@ -100,14 +102,18 @@ def _function(self: DLArray, function: Any, types: Any, args: Any, kwargs: Any) 
     name = function.__name__
     if name in _LOOKING:
         return function(*[_plain(a) for a in args], **{k: _plain(a) for k, a in kwargs.items()})
+    path = f"{function.__module__}.{name}"
+    outside = f"use {path}(extractdata(X))"
+    if name in OPS and path == f"numpy.{name}":
+        outside = f"use dlgru.{name}(X), or {path}(extractdata(X))"
     raise DlgruTypeError(
         "This function of NumPy means something else here",
         identifier="dlgru:numpy:function",
-        function=f"numpy.{name}",
+        function=path,
         argument="X",
         came="a DLArray",
         expected="an ndarray",
-        fix=f"use dlgru.{name} if there is one, or numpy.{name}(extractdata(X))",
+        fix=outside,
     )
 
 
@@ -200,6 +206,7 @@ def copy(X: Any) -> Any:
     )
 
 
+Parentheses.__call__ = brackets_after_m  # type: ignore[method-assign]
 DLArray.__array_ufunc__ = _ufunc  # type: ignore[attr-defined]
 DLArray.__array_function__ = _function  # type: ignore[attr-defined]
 DLArray.__array__ = _array  # type: ignore[attr-defined]

@@ -11,9 +11,10 @@ W.  Code that handles structs therefore goes through the functions below, or cal
 the methods on the class (``dict.items(p)``), and never asks by ``hasattr`` or
 ``getattr(p, name, None)`` what a struct can do.
 
-A field holds an array's value, as in MATLAB: what is stored is a handle of its own, so
-that assigning to ``X[...]`` after ``p.W = X`` leaves the field alone, and the other way
-round.  Asking for ``p.W`` gives the handle that is stored, for ``p.W[0, 0] = 1`` means it.
+A field holds a value, as in MATLAB (``keeping.py``): assigning to ``X[...]`` after
+``p.W = X`` leaves the field alone, and the other way round; so does assigning to a struct
+that was put into another one.  Asking for ``p.W`` gives what is stored, for
+``p.W[0, 0] = 1`` means it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from __future__ import annotations
 import difflib
 from typing import Any, NoReturn, Self
 
-from dlgru.arrayhook import fresh
 from dlgru.display import struct_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing
+from dlgru.keeping import all_kept, kept
+from dlgru.keeping import register as register_kept
+from dlgru.onestruct import check_first, replace
+from dlgru.parentheses import SubscriptsInBrackets
 from dlgru.sameness import same
 from dlgru.tree import register
 
@@ -31,7 +35,7 @@ _get = dict.get
 _ABSENT = object()
 
 
-class Struct(dict[str, Any]):
+class Struct(SubscriptsInBrackets, dict[str, Any]):
     """A struct: named fields of any values; :func:`~dlgru.fields.struct` makes one.
 
     Attribute access and ``p["name"]`` are the same; the latter also reaches names
@@ -45,7 +49,7 @@ class Struct(dict[str, Any]):
         super().__init__(fields, **named)
         for name, value in dict.items(self):
             check_name(name)
-            own = fresh(value)
+            own = kept(value)
             if own is not value:
                 super().__setitem__(name, own)
 
@@ -76,7 +80,7 @@ class Struct(dict[str, Any]):
         check_name(name)
         if type(value) is MissingField:
             raise_missing(value)
-        super().__setitem__(name, fresh(value))
+        super().__setitem__(name, kept(value))
 
     def __delitem__(self, name: str) -> None:
         if name not in self:
@@ -118,7 +122,10 @@ class Struct(dict[str, Any]):
         return Struct(self)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return (Struct, (dict(self),))
+        return (_restored, (dict(self),))
+
+    def _in_brackets(self, meant: str) -> str:
+        return f"write X.m[{meant}], or X alone, for it is one struct"
 
     def __repr__(self) -> str:
         return struct_text({name: _shown(v) for name, v in dict.items(self)}, heading=True)
@@ -133,18 +140,27 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _with_fields(s: Struct, items: list[Any]) -> Struct:
+def _with_fields(s: dict[str, Any], items: list[Any]) -> Struct:
     """A struct with the names of `s`, which need no further check, and other values."""
     made = Struct.__new__(Struct)
     dict.update(made, zip(s, items, strict=True))
     return made
 
 
+def _restored(fields: dict[str, Any]) -> Struct:
+    """A struct of fields that nobody else has."""
+    return _with_fields(fields, list(fields.values()))
+
+
 register(Struct, lambda s: (list(s), list(dict.values(s))), _with_fields)
+register_kept(Struct, lambda s: _with_fields(s, all_kept(dict.values(s))))
 
 
 class MissingField:
-    """A field that does not exist yet: it can be assigned to and nothing else."""
+    """A field that does not exist yet: it can be assigned to and nothing else.
+
+    Only ``h.m[1]``, with a subscript that is no name, is MATLAB's ``h(1)``: h itself.
+    """
 
     __slots__ = ("_owner", "_path")
     _owner: Struct
@@ -165,22 +181,28 @@ class MissingField:
         for step in self._path:
             existing = _get(inner, step, _ABSENT)
             if existing is _ABSENT:
-                existing = Struct()
-                inner[step] = existing
+                inner[step] = Struct()
+                existing = _get(inner, step)
             elif not isinstance(existing, Struct):
                 raise_missing(self)
             inner = existing
         inner[name] = value
 
-    def __getitem__(self, name: Any) -> MissingField:
-        if not isinstance(name, str):
+    def __getitem__(self, name: Any) -> Any:
+        if isinstance(name, str) and name != ":":
+            return self.__getattr__(name)
+        if self._path != ("m",):
             raise_missing(self)
-        return self.__getattr__(name)
+        check_first(name)
+        return self._owner
 
     def __setitem__(self, name: Any, value: Any) -> None:
-        if not isinstance(name, str):
+        if isinstance(name, str) and name != ":":
+            self.__setattr__(name, value)
+        elif self._path == ("m",):
+            replace(self._owner, name, value)
+        else:
             raise_missing(self)
-        self.__setattr__(name, value)
 
 
 def raise_missing(field: MissingField, *_: Any, **__: Any) -> NoReturn:

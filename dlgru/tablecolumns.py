@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.arrayhook import fresh, make_array, raw_of
+from dlgru.arrayhook import make_array, raw_of
 from dlgru.backend import to_host
 from dlgru.cells import Cell
 from dlgru.errors import DlgruTypeError, DlgruValueError
+from dlgru.keeping import kept, own, register
 from dlgru.subscript import Entry
 
 
@@ -56,14 +57,17 @@ class Strings(Cell):
         return make_array(np.array(answers, np.bool_).reshape(self.shape, order="F"))
 
 
+register(Strings, Strings.copy)
+
+
 def as_column(x: Any) -> Any:
     """Return what a table keeps when `x` is assigned to a column."""
     if raw_of(x) is not None:
-        return fresh(x)
+        return kept(x)
     if isinstance(x, Strings):
         return x.copy()
     if isinstance(x, np.ndarray):
-        return x.reshape(-1, 1) if x.ndim < 2 else x
+        return own(x.reshape(-1, 1) if x.ndim < 2 else x)
     if isinstance(x, str | int | float | complex):
         x = [x]
     if not isinstance(x, Iterable):
@@ -98,7 +102,7 @@ def rows_of(column: Any, rows: Entry) -> Any:
     if isinstance(column, Cell):
         places = np.arange(len(column))[rows].tolist()
         return type(column)([list.__getitem__(column, i) for i in places], (len(places), 1))
-    return column[rows, ...]
+    return own(column[rows, ...])  # a slice of an ndarray is a view
 
 
 def with_rows(column: Any, at: Any, given: Any, name: str) -> Any:
@@ -116,7 +120,7 @@ def with_rows(column: Any, at: Any, given: Any, name: str) -> Any:
         for row, value in zip(at.tolist(), given, strict=True):
             out[row] = value
         return out
-    new = column.copy() if isinstance(column, np.ndarray) else fresh(column)
+    new = kept(column)
     new[at, ...] = given
     return new
 

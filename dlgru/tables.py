@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.arrayhook import fresh
 from dlgru.calls import NeedsParentheses, any_spelling
-from dlgru.cells import Cell
 from dlgru.display import table_text
 from dlgru.errors import DlgruAttributeError, DlgruTypeError, DlgruValueError, listing, size_text
 from dlgru.indexing import delete, read
-from dlgru.parentheses import SubscriptsInBrackets
+from dlgru.keeping import kept
+from dlgru.keeping import register as register_kept
+from dlgru.parentheses import SubscriptsInBrackets, brackets_after_m
 from dlgru.sameness import same
 from dlgru.subscript import COLON, Entry
 from dlgru.tablecolumns import Strings, as_column, length, printed_values, rows_of, with_rows
@@ -130,7 +130,7 @@ class Table(SubscriptsInBrackets):
 
     def copy(self) -> Table:
         """Return another table with the same contents."""
-        return _rebuilt({n: c.copy() if isinstance(c, Cell) else fresh(c) for n, c in _items(self)})
+        return _rebuilt({n: kept(c) for n, c in _items(self)})
 
     def __copy__(self) -> Table:
         return Table.copy(self)
@@ -157,6 +157,7 @@ class Parentheses:
     """What ``T.m`` gives: the table, waiting for MATLAB's subscripts."""
 
     __slots__ = ("_table",)
+    __call__ = brackets_after_m
 
     def __init__(self, owner: Table) -> None:
         self._table = owner
@@ -314,10 +315,12 @@ def _leaf_names(t: Table) -> list[str]:
 
 
 def _with_leaves(t: Table, items: Iterator[Any] | list[Any]) -> Table:
-    return _rebuilt({**t._columns, **dict(zip(_leaf_names(t), items, strict=True))})
+    mapped = dict(zip(_leaf_names(t), items, strict=True))
+    return _rebuilt({n: mapped[n] if n in mapped else kept(c) for n, c in _items(t)})
 
 
 register(Table, lambda t: (_leaf_names(t), [t._columns[n] for n in _leaf_names(t)]), _with_leaves)
+register_kept(Table, Table.copy)
 
 
 # -- making tables -----------------------------------------------------------------------

@@ -149,7 +149,11 @@ def test_a_name_without_a_value_is_named(name: str) -> None:
 def test_a_function_without_options_takes_none(name: str) -> None:
     error = attempt(name, NoSuchOption=1)
     assert error.identifier == f"dlgru:{name}:unknownOption"
-    assert (error.came, error.expected) == ('"NoSuchOption"', "no option")
+    parameters = inspect.signature(getattr(dl, name)).parameters.values()
+    numbers = [f'"{p.name}"' for p in parameters if isinstance(p.default, float | int)]
+    *before, last = numbers or ["no option"]
+    expected = f"{', '.join(before)} or {last}" if before else last
+    assert (error.came, error.expected) == ('"NoSuchOption"', expected)
 
 
 def test_text_that_is_handed_on_is_no_option() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -224,6 +226,51 @@ def test_completion_offers_the_fields() -> None:
     assert {"Weights", "items"} <= set(dir(struct("Weights", 1)))
 
 
+# -- one struct under MATLAB's subscripts --------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [1, end, 1.0, dl.dlarray(1), (1, 1), (1, end), slice(None), ":"])
+def test_the_first_element_of_a_struct_is_the_struct(key: Any) -> None:
+    h = struct("a", 1)
+    assert h.m[key] is h
+    h.m[key].b = 2
+    h.m[key] = struct("b", 20, "a", 10)
+    assert list(dict.items(h)) == [("a", 10), ("b", 20)]
+
+
+@pytest.mark.parametrize("key", [2, end + 1, (1, 2), slice(1, 2), [1, 1], []])
+def test_a_struct_does_not_become_several(key: Any) -> None:
+    h = struct("a", 1)
+    for use in (lambda: h.m[key], lambda: h.m.__setitem__(key, struct("a", 2))):
+        with pytest.raises(DlgruIndexError, match=r"h = Cell\(\[h\]\)") as caught:
+            use()
+        assert caught.value.identifier == "dlgru:struct:one"
+    assert h == {"a": 1}
+    several = Cell([h])
+    several.m[end + 1] = struct("a", 2)
+    assert several.m[2].a == 2
+
+
+def test_what_is_assigned_to_the_first_element_is_a_struct_like_it() -> None:
+    h = struct("a", 1)
+    with pytest.raises(DlgruValueError, match='one with "b", expected the fields "a"'):
+        h.m[1] = struct("b", 2)
+    with pytest.raises(DlgruTypeError, match="an int, expected a struct"):
+        h.m[1] = 5
+    with pytest.raises(DlgruIndexError, match="Not a subscript"):
+        _ = h.m["a":"b"]
+    assert h == {"a": 1}
+
+
+def test_a_field_called_m_comes_first() -> None:
+    h = struct()
+    h.m.W = 1
+    assert h == {"m": {"W": 1}} and h.m.W == 1
+    for use in (lambda: struct().q.m[1], lambda: struct().q[1]):
+        with pytest.raises(DlgruAttributeError, match='"q'):
+            use()
+
+
 # -- making structs ----------------------------------------------------------------------
 
 
@@ -266,7 +313,7 @@ def test_a_cell_of_one_element_is_its_element_and_lists_of_numbers_are_rows() ->
     assert struct("a", Cell()) == []
     arrays = [np.ones(2), np.zeros(2)]
     assert len(struct("W", arrays)) == 2
-    assert struct("W", [arrays]).W is arrays
+    assert same(struct("W", [arrays]).W, arrays)
 
 
 def test_bad_calls_of_struct() -> None:
@@ -389,9 +436,8 @@ def test_pickle_and_deepcopy_of_nested_structs() -> None:
         assert p.gru.W[0, 0] == 0
 
 
-def test_a_shallow_copy_shares_nested_structs_as_a_dictionary_does() -> None:
+def test_a_struct_is_json_as_a_dictionary_is() -> None:
     p = struct("a", struct("x", 1))
-    assert copy.copy(p).a is p.a
     assert json.dumps(p) == '{"a": {"x": 1}}'
 
 
@@ -617,6 +663,7 @@ def test_iscell() -> None:
     assert iscell(cell()) and iscell(["a"]) and iscell([np.ones(2)]) and iscell([[1], ["a"]])
     assert not iscell([]) and not iscell([1, 2]) and not iscell([[1, 2], [3, 4]])
     assert not iscell("a") and not iscell(np.ones(2))
+    assert not iscell([np.int64(1), np.float32(2), np.bool_(True)]) and iscell([np.str_("a")])
 
 
 def test_cells_print_as_matlab_shows_them() -> None:
@@ -1009,6 +1056,117 @@ def test_a_history_keeps_each_array_as_it_was() -> None:
         x.m[k] = k
         history.m[end + 1] = x
     assert [np.asarray(h).tolist() for h in history] == [[[1, 0]], [[1, 2]]]
+
+
+@pytest.mark.parametrize("how", STORED)
+def test_a_container_holds_the_value_of_an_ndarray(how: str) -> None:
+    x = np.array([[1.0], [2], [3]])
+    held = STORED[how](x)
+    x[0] = 7
+    assert held.tolist() == [[1], [2], [3]]
+
+
+HOLDERS: dict[str, Callable[[Any], tuple[Any, Callable[[Any], Any]]]] = {
+    "list": lambda x: ([x], lambda h: h[0]),
+    "list of lists": lambda x: ([[x]], lambda h: h[0][0]),
+    "tuple": lambda x: ((x,), lambda h: h[0]),
+    "dictionary": lambda x: ({"a": x}, lambda h: h["a"]),
+    "struct": lambda x: (struct("a", x), lambda h: h.a),
+    "struct of cells": lambda x: (struct("a", [Cell([x])]), lambda h: h.a.m[1]),
+    "cell": lambda x: (Cell([x]), lambda h: h.m[1]),
+    "table": lambda x: (dl.table(x), lambda h: h.Var1),
+    "table of cells": lambda x: (dl.table([x, "a"], VariableNames="V"), lambda h: h.V.m[1]),
+}
+
+
+@pytest.mark.parametrize("how", ["p.l = x", "c.m[end+1] = x"])
+@pytest.mark.parametrize("kind", HOLDERS)
+@pytest.mark.parametrize("data", [dl.dlarray, np.array])
+def test_a_container_holds_the_value_of_a_container(how: str, kind: str, data: Any) -> None:
+    x = data([[1.0, 2]])
+    inner, part = HOLDERS[kind](x)
+    outer: Any = struct() if how == "p.l = x" else cell()
+    if how == "p.l = x":
+        outer.l = inner
+        held = outer.l
+    else:
+        outer.m[end + 1] = inner
+        held = outer.m[1]
+    assert type(held) is (Cell if kind.startswith("list") else type(inner))
+    x[0, 0] = 5
+    part(inner)[0, 1] = 6
+    assert np.asarray(part(held)).tolist() == [[1, 2]]
+    part(held)[0, 0] = 3
+    assert np.asarray(part(held)).tolist() == [[3, 2]]
+
+
+def test_fields_and_elements_added_later_do_not_reach_what_was_stored() -> None:
+    inner, row, losses = struct("a", 1), Cell(["x"]), [1, 2]
+    p = struct("q", inner, "row", [row], "losses", losses)
+    inner.a = 5
+    row.m[end + 1] = "y"
+    losses.append(3)
+    assert p.q.a == 1 and p.row == ["x"] and p.losses == [1, 2]
+    p.q.a = 2
+    p.q.b.c = 3
+    p.losses.append(4)
+    assert p.q == {"a": 2, "b": {"c": 3}} and inner == {"a": 5} and p.losses == [1, 2, 4]
+
+
+def test_a_list_that_is_no_row_of_numbers_is_a_cell_in_a_container() -> None:
+    p = struct("sizes", [1, 2], "matrix", [[1, 2], [3, 4]], "empty", [])
+    p.g = [dl.dlarray(1.0), dl.dlarray(2.0)]
+    p.layers = [struct("H", 3), struct("H", 4)]
+    c = Cell([["a", "b"]])
+    assert float(p.g.m[2]) == 2 and p.layers.m[end].H == 4 and c.m[1].m[2] == "b"
+    p.g.m[end + 1] = dl.dlarray(3.0)
+    p.g.append(dl.dlarray(4.0))
+    assert [float(x) for x in p.g] == [1, 2, 3, 4] and isinstance(p.g, list)
+    p.numpys = [np.int64(3), np.float32(2), np.True_]
+    assert [type(p[name]) for name in ("sizes", "matrix", "empty", "numpys")] == [list] * 4
+
+
+def test_a_field_of_several_structs_is_no_single_value() -> None:
+    s = struct("name", ["Ada", "Alan"])
+    with pytest.raises(DlgruAttributeError, match=r"c\.m\[k\]\.name, or \[s\.name for s in c\]"):
+        _ = s.name
+    with pytest.raises(DlgruAttributeError, match=r"A cell has no fields.*write c\.m\[k\]"):
+        _ = Cell([1]).W
+    assert [e.name for e in s] == ["Ada", "Alan"] and s.m[2].name == "Alan"
+    assert not hasattr(s, "__array_interface__") and not hasattr(s, "dims")
+
+
+def test_a_buffer_that_is_filled_again_and_again_is_kept_each_time() -> None:
+    history, buffer = cell(1, 0), np.zeros(2)
+    for k in range(3):
+        buffer[0] = k
+        history.m[end + 1] = buffer
+    assert [h[0] for h in history] == [0, 1, 2]
+
+
+def test_objects_that_are_no_data_are_kept_as_they_are() -> None:
+    class Mine(list[int]):
+        pass
+
+    things = [Mine([1]), time.localtime(), defaultdict(list), object(), len]
+    assert all(a is b for a, b in zip(Cell(things), things, strict=True))
+
+
+def test_rows_of_a_table_share_no_memory_with_it() -> None:
+    t = table(np.array([1.0, 2, 3]), [1.0, 2, 3], ["a", "b", "c"], [dl.ones(1), None, 5])
+    for u in (t.m[1:2, :], dl.copy(t), Table.copy(t)):
+        u.Var1[0] = 9
+        u.Var2[0] = 9
+        u.Var3.m[1] = "z"
+        u.Var4.m[2] = 0
+    assert t.Var1.ravel().tolist() == dl.extractdata(t.Var2).ravel().tolist() == [1, 2, 3]
+    assert list(t.Var3) == ["a", "b", "c"] and t.Var4[1] is None
+    n = learnables()
+    n.Rate = [1, 2, 3]
+    gradients = tree_map(lambda x: x, n)
+    gradients.Rate[0] = 9
+    gradients.Layer.m[1] = "x"
+    assert float(n.Rate[0]) == 1 and n.Layer.m[1] == "gru"
 
 
 def test_stored_arrays_stay_on_the_tape() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dlgru as dl
 from dlgru import backend
+from dlgru.cells import Cell, cell
 from dlgru.display import (
     array_block,
     array_text,
@@ -445,7 +447,11 @@ def test_fields_of_a_struct_are_right_aligned() -> None:
         (np.zeros(3, np.int8), "[0 0 0]"),
         (np.zeros((2, 2), np.int8), "[2×2 int8]"),
         (np.array(["a", "b"]), "[1×2 str32]"),
-        ([], "{}"),
+        ([], "[]"),
+        ((), "[]"),
+        (Cell(), "{}"),
+        (cell(0, 2), "{0×2 cell}"),
+        (cell(1, 0), "{1×0 cell}"),
         (["a"], '{"a"}'),
         ([[1, 2]], "{1×1 cell}"),
         ([{"a": 1}, {"a": 2}], "[1×2 struct]"),
@@ -543,6 +549,44 @@ def test_the_verbose_style_is_trainnets() -> None:
         "            1        1       00:00:00        0.001          2.2743\n"
         "           50       50       00:00:03        0.001          1.3138"
     )
+
+
+def test_wide_cells_are_cut_at_eighty_characters() -> None:
+    row = Cell([np.zeros((3, 4)), "ab", *[np.zeros((20, 30))] * 5, "z" * 90, 1])
+    assert str(row).split("\n") == [
+        "  1×9 cell array",
+        "",
+        "  Columns 1 through 5",
+        "",
+        '    {3×4 double}    {"ab"}' + "    {20×30 double}" * 3,
+        "",
+        "  Columns 6 through 7",
+        "",
+        "    {20×30 double}    {20×30 double}",
+        "",
+        "  Column 8",
+        "",
+        f'    {{"{"z" * 90}"}}',
+        "",
+        "  Column 9",
+        "",
+        "    {[1]}",
+    ]
+    matrix = Cell([n for k in range(10) for n in (k, 1000 * k)], (2, 10))
+    blocks = str(matrix).split("\n\n")
+    assert blocks[1::2] == ["  Columns 1 through 6", "  Columns 7 through 10"]
+    assert blocks[4].split("\n") == [
+        "    {[6]}       {[7]}       {[8]}       {[9]}",
+        "    {[6000]}    {[7000]}    {[8000]}    {[9000]}",
+    ]
+    assert max(len(line) for line in str(matrix).split("\n")) <= 80
+    assert "Column" not in str(Cell(["z" * 90])) + str(Cell([1] * 8))
+
+
+def test_an_empty_array_among_elements_has_its_size() -> None:
+    lines = str(dl.table([[], "a", np.zeros((0, 0))])).splitlines()
+    assert [line.strip() for line in lines[5:]] == ["{0×0 double}", '{"a"}', "{0×0 double}"]
+    assert str(dl.struct("j", [])).splitlines()[-1] == "    j: []"
 
 
 def test_odd_tables() -> None:

@@ -59,6 +59,81 @@ def test_functions_of_end_wait(expression: Any, value: float) -> None:
     assert at(expression) == value
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (dl.round(end**0.5), 3),
+        (2 ** (end - 5), 4),
+        (n ** (end - 5), 4),
+        ((end - 5) ** n, 4),
+        (end // n, 3),
+        (21 // end, 3),
+        (12 % end, 5),
+    ],
+    ids=str,
+)
+def test_powers_and_remainders_wait(expression: Any, value: float) -> None:
+    assert isinstance(expression, End)
+    assert at(expression) == value
+
+
+seven, five = dl.dlarray(7), np.float64(5)
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        (end == 7, True),
+        (end == 3, False),
+        (8 == end, False),
+        (seven == end, True),
+        (end != 7, False),
+        (seven != end, False),
+        (end > 1, True),
+        (seven > end, False),
+        (five < end, True),
+        (end < 7, False),
+        (end <= seven, True),
+        (end >= 8, False),
+        (seven <= end, True),
+        ((end > 1) & (end < 5), False),
+        ((end > 1) | (end < 5), True),
+        (~(end == 7), False),
+        (True & (end == 7), True),
+        (False | (end == 7), True),
+    ],
+    ids=str,
+)
+def test_comparisons_wait_and_select_as_logical_values(expression: Any, answer: bool) -> None:
+    assert isinstance(expression, End)
+    expected = np.asarray(X.m[np.array([[answer]])])
+    for found in (X.m[expression], X.m[[expression]]):
+        assert np.asarray(found).tolist() == expected.tolist()
+
+
+def test_a_mask_that_knows_end() -> None:
+    mask = dl.dlarray(np.arange(1.0, 8.0)) > end - 2
+    assert isinstance(mask, End)
+    assert np.asarray(X.m[mask]).tolist() == [[6, 7]]
+    assert np.asarray(X.m[mask & (end > 9)]).size == 0
+
+
+def test_assigning_and_deleting_where_a_comparison_is_true() -> None:
+    Y = dl.copy(X)
+    Y.m[end == 7] = 50
+    del Y.m[end - 1]
+    assert np.asarray(Y).tolist() == [[50, 2, 3, 4, 5, 7]]
+
+
+def test_end_is_neither_true_nor_false_and_is_hashed_by_identity() -> None:
+    for use in (lambda: bool(end > 1), lambda: not end, lambda: end in [1], lambda: max(end, 1)):
+        with pytest.raises(DlgruTypeError, match=r"numel\(X\)") as caught:
+            use()
+        assert caught.value.identifier == "dlgru:end:truth"
+    assert end != None and slice(end) != slice(None)  # noqa: E711
+    assert end in {end: 1} and (end - 1) not in {end: 1}
+
+
 def test_in_ranges_and_second_subscripts() -> None:
     M = dl.dlarray(np.arange(12.0).reshape(3, 4))
     np.testing.assert_array_equal(np.asarray(M.m[1 : dl.floor(end / 2), end]), [[3.0]])
@@ -101,3 +176,4 @@ def test_end_is_no_dimension_and_no_operand_of_an_array() -> None:
 
 def test_an_expression_reads_as_it_was_written() -> None:
     assert repr(dl.floor(end / 2) + 1) == "floor(end / 2) + 1"
+    assert repr(~(end - 1 == 3) & (2**end > 1)) == "(~((end - 1) == 3)) & ((2 ** end) > 1)"

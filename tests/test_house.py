@@ -27,8 +27,8 @@ MODULES = {
 FLOORS = {
     "ground": "allocator errors parentheses namevalue labels backend devicelibrary",
     "machinery": """
-        calls arrayhook tape tree twister rng formatshort display sameness structs mfunction
-        endmark subscript pythonbrackets matlabparens indexing selecting
+        calls arrayhook keeping tape tree twister rng formatshort display celldisplay sameness
+        mfunction endmark subscript pythonbrackets matlabparens indexing selecting onestruct structs
         cells cellshapes tablecolumns tables fields
         kernels.extension kernels.spec kernels.saving kernels.scratch kernels.pointwise
         kernels.modes kernels.plain_sums kernels.plain_blocks
@@ -39,7 +39,7 @@ FLOORS = {
         kernels.gpu.graph kernels.gpu.cudnnlibrary kernels.gpu.cudnn kernels.gpu.updates
         kernels.plain_steps kernels.plain kernels.native kernels.choice kernels.interface kernels
     """,
-    "definition": "array convert places fused op",
+    "definition": "array conversionadvice convert places fused op",
     "operations": """
         ops ops.sizes ops.sums ops.pairs ops.classes ops.shape ops.expand ops.align ops.complexdata
         ops.compare ops.arithmetic ops.elementwise ops.rounding ops.join ops.reduction
@@ -47,9 +47,9 @@ FLOORS = {
         ops.activation ops.connect ops.loss ops.cells ops.recurrent_sizes ops.recurrent
         ops.forms ops.fastdoor protocols mapping onehot threads
     """,
-    "calculus": "autodiff numericslope checkproblem checkgrad",
+    "calculus": "untraced autodiff numericslope checkproblem checkgrad",
     "training": "training training.leafwise training.steps training.updates training.batches",
-    "doors": ". matlab",
+    "doors": ". callednumbers matlab",
 }
 ORDER = [f"dlgru.{name}".rstrip(".") for names in FLOORS.values() for name in names.split()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import inspect
 import math
 import pickle
@@ -14,7 +15,7 @@ import pytest
 
 import dlgru as dl
 from dlgru import matlab as m
-from dlgru.errors import DlgruAttributeError, DlgruTypeError
+from dlgru.errors import DlgruAttributeError, DlgruError, DlgruTypeError
 
 SHADOWED = {"abs", "all", "any", "max", "min", "round", "sum"}
 
@@ -25,6 +26,71 @@ def test_the_door_gives_all_of_dlgru_and_shadows_seven_builtins() -> None:
     assert names & set(dir(builtins)) == SHADOWED
     assert names - set(dl.__all__) == SHADOWED | {"pi", "inf", "nan", "eps"}
     assert (m.pi, m.inf, m.eps) == (math.pi, math.inf, 2.0**-52) and math.isnan(m.nan)
+
+
+@pytest.mark.parametrize("name", ["nan", "inf", "eps"])
+def test_numbers_that_can_be_called_are_floats_everywhere(name: str) -> None:
+    x = getattr(m, name)
+    plain = float(x)
+    assert isinstance(x, float) and repr(x) == repr(plain) and f"{x:g}" == f"{plain:g}"
+    for made in (-x, x + 1, x * 2, pickle.loads(pickle.dumps(x)), copy.copy(x), copy.deepcopy(x)):
+        assert type(made) is float
+    X = dl.dlarray(np.array([[1.0, 4]], np.float32), "CB")
+    for use in (
+        lambda v: X * v,
+        lambda v: v + X,
+        lambda v: X**v,
+        lambda v: X < v,
+        lambda v: dl.dlarray(v),
+        lambda v: dl.dlarray([1, v]),
+        lambda v: dl.max(X, v),
+        lambda v: dl.horzcat(X, v),
+        lambda v: dl.leakyrelu(X, abs(v) if v == v else 1),
+        lambda v: dl.struct("a", v).a + X,
+        lambda v: np.float64(2) * v * X,
+        lambda v: X.m[v:1],
+        lambda v: X.m[v],
+        lambda v: dl.zeros(1, v),
+        lambda v: dl.dlfeval(v, X),
+        lambda v: str(dl.Cell([v])),
+        lambda v: dl.table([1, v]).Var1,
+    ):
+        found, expected = [outcome(use, v) for v in (x, plain)]  # type: ignore[arg-type]
+        assert type(found) is type(expected)
+        np.testing.assert_equal(found, expected)
+
+
+def outcome(use: Callable[[Any], Any], v: Any) -> Any:
+    """The class and data of a result, or what an error says about the number."""
+    try:
+        y = use(v)
+    except DlgruError as error:
+        return type(error).__name__, error.came.replace("CalledNumber", "float")
+    return y if isinstance(y, str) else (y.dtype, y.dims, np.asarray(y))
+
+
+def test_nan_and_inf_are_called_as_in_matlab() -> None:
+    assert np.isnan(np.asarray(m.nan(2, 3))).all() and m.nan(2, 3).shape == (2, 3)
+    assert np.asarray(m.inf(2)).tolist() == [[math.inf] * 2] * 2
+    assert m.inf(1, 2, "single").dtype == np.float32
+    assert m.nan(1, like=m.inf(1, 2, "single")).dtype == np.float32
+
+
+def test_eps_is_the_spacing_of_its_argument() -> None:
+    assert m.eps() == m.eps(1) == m.eps("double") == 2.0**-52 and type(m.eps(1)) is float
+    single = m.eps("single")
+    assert (float(single), single.dtype) == (2.0**-23, np.float32)
+    assert (m.eps(-4), m.eps(0), m.eps(2**53)) == (2.0**-50, 2.0**-1074, 2)
+    assert math.isnan(m.eps(m.inf))
+    X = dl.dlarray(np.array([[1, 1024]], np.float32), "CB")
+    found = m.eps(X)
+    assert (found.dims, found.dtype) == ("CB", np.float32)
+    assert np.asarray(found).tolist() == [[2.0**-23, 2.0**-13]]
+    assert np.asarray(m.eps([1, 2])).tolist() == [[2.0**-52, 2.0**-51]]
+    for bad in ("int8", dl.true(1), dl.dlarray(1j), 1j):
+        with pytest.raises(DlgruError) as caught:
+            m.eps(bad)
+        assert caught.value.identifier == "dlgru:eps:class"
 
 
 CALLS: dict[str, tuple[Callable[[], Any], Any]] = {
@@ -133,13 +199,14 @@ def test_a_function_without_its_parentheses_is_no_value(name: str, use: str) -> 
     function = getattr(m, name)
     with pytest.raises(DlgruTypeError) as caught:
         AS_A_VALUE[use](function)
-    assert caught.value.fix == f"write {name}()"
+    first = f"first write x = {name}(), then x[...]"
+    assert caught.value.fix == (first if use == "subscript" else f"write {name}()")
 
 
 @pytest.mark.parametrize("name", BARE)
 def test_a_function_without_its_parentheses_has_no_fields(name: str) -> None:
     function = getattr(m, name)
-    with pytest.raises(DlgruAttributeError, match=rf"write {name}\(\)\.W"):
+    with pytest.raises(DlgruAttributeError, match=rf"write x = {name}\(\), then x\.W"):
         _ = function.W
     with pytest.raises(DlgruAttributeError, match=rf"write x = {name}\(\), then"):
         function.W = 1

@@ -38,13 +38,31 @@ def test_subscripts_in_parentheses_are_refused(
     assert shown in str(caught.value)
 
 
+@pytest.mark.parametrize("data", [X, C, T], ids=["array", "cell", "table"])
+@pytest.mark.parametrize(
+    ("subscripts", "shown"), [((1, 2), "X.m[1, 2]"), ((end - 1,), "X.m[end - 1]"), ((), "X.m[:]")]
+)
+def test_parentheses_after_m_are_refused(
+    data: Any, subscripts: tuple[Any, ...], shown: str
+) -> None:
+    with pytest.raises(DlgruTypeError) as caught:
+        data.m(*subscripts)
+    assert caught.value.identifier == "dlgru:subscript:parentheses"
+    assert caught.value.fix == f"write {shown}"
+
+
+def test_a_struct_needs_no_subscript() -> None:
+    with pytest.raises(DlgruTypeError, match=r"X\(1\), where X is a struct.*X\.m\[1\], or X alone"):
+        dl.struct("a", 1)(1)
+
+
 def test_a_variable_that_hides_a_function_is_named() -> None:
     sum = dl.dlarray(3)
     with pytest.raises(DlgruTypeError, match="where X is a dlarray, expected a function"):
         sum(X, "all")  # type: ignore[operator, unused-ignore]
 
 
-@pytest.mark.parametrize("data", [X, C, T])
+@pytest.mark.parametrize("data", [X, C, T, dl.struct("a", 1), X.m, C.m, T.m])
 def test_data_are_no_functions(data: Any) -> None:
     assert not is_function(data)
     assert is_function(len)

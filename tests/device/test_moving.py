@@ -327,7 +327,7 @@ def test_functions_that_matlab_calls_without_parentheses_say_so() -> None:
     with pytest.raises(DlgruTypeError, match=r"write canUseGPU\(\)"):
         if dl.canUseGPU:
             pass
-    with pytest.raises(DlgruError, match=r"write gpuDevice\(\)\.Name"):
+    with pytest.raises(DlgruError, match=r"write x = gpuDevice\(\), then x\.Name"):
         _ = dl.gpuDevice.Name
     with pytest.raises(TypeError, match="Too many input arguments"):
         dl.canUseGPU(1)

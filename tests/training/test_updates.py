@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -137,6 +138,42 @@ def test_names_of_the_arguments_can_be_written(name: str) -> None:
     update, count = UPDATES[name]
     by_place = update(p, g, *[[]] * count, *([1] if count == 2 else []), 0.5)[0]
     np.testing.assert_array_equal(data(by_name), data(by_place))
+
+
+@each_update
+def test_rates_are_named_as_options_are(name: str) -> None:
+    p, g = dl.dlarray([1.0, 2.0]), dl.dlarray([3.0, -1.0])
+    update, count = UPDATES[name]
+    first = (p, g, *[[]] * count, *([1] if count == 2 else []))
+    expected = data(update(*first, 0.5)[0])
+    for found in (
+        update(*first, LearnRate=0.5),
+        update(*first, "LearnRate", 0.5),
+        update(*first, "learn", 0.5),
+        update(
+            Params=p, **dict(zip(named_after_params(name), first[1:], strict=True)), LEARNRATE=0.5
+        ),
+    ):
+        np.testing.assert_array_equal(data(found[0]), expected)
+    assert message(update, *first, "LernRate", 0.5).fix == 'did you mean "learnRate"'
+    assert message(update, *first, 0.5, LearnRate=0.5).came == "given twice"
+    assert message(update, *first, "LearnRate").came == "a name without a value"
+
+
+def named_after_params(name: str) -> list[str]:
+    """The arguments that a step needs after its parameters."""
+    parameters = inspect.signature(UPDATES[name][0]).parameters.values()
+    return [p.name.upper() for p in parameters if p.default is p.empty][1:]
+
+
+def test_momentum_is_named_as_options_are() -> None:
+    p, g = dl.dlarray([1.0, 2.0]), dl.dlarray([3.0, -1.0])
+    expected = data(sgdmupdate(p, g, dl.ones(1, 2), 0.01, 0.1)[0])
+    for found in (
+        sgdmupdate(p, g, dl.ones(1, 2), Momentum=0.1),
+        sgdmupdate(p, g, dl.ones(1, 2), "Momentum", 0.1, "LearnRate", 0.01),
+    ):
+        np.testing.assert_array_equal(data(found[0]), expected)
 
 
 def test_a_learning_rate_may_be_a_one_element_array() -> None:
@@ -631,6 +668,7 @@ def test_calls_of_another_shape_are_refused(name: str) -> None:
         dl.ones(1, 1),
         *[[]] * count,
         *([1] if count == 2 else []),
-        LearnRat=1,
+        LernRate=1,
     )
     assert error.identifier == f"dlgru:{name}:unknownOption"
+    assert error.fix == 'did you mean "learnRate"'
