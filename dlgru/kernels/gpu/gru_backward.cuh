@@ -44,22 +44,22 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
   const int group = dl_block() / BLOCKS, T = a.T, H = a.H;
   Meeting meeting(a.mailboxes, a.counters, group, SIZE);
   const Place<T_> here(Meeting::block(), group, a);
+  const int length = steps_of(here, a);
 
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, false>(w, a.R, a.R_column, here);
   real D = here.mine && a.dlast ? a.dlast[here.b * a.dlast_column + here.unit] : real(0);
 
   for (int step = 0; step < T; step++) {
-    const Place<T_> me(Meeting::block(), group, a);  // again in every step, as in gru_forward
-    const int u = me.unit, at = me.at();
     int t = a.reversed ? step : T - 1 - step;
     dl_fresh(t);
     const int before = a.reversed ? t + 1 : t - 1;
-    const int length = !me.mine ? 0 : a.lengths ? a.lengths[me.b] : T;
-    const long long o = static_cast<long long>(t) * a.B + me.b;
     const bool running = t < length;
     real r = 0, z = 0, n = 0, hidden = 0, previous = 0;
     if (running) {
+      const Place<T_> me(Meeting::block(), group, a);  // again in every step, as in gru_forward
+      const int u = me.unit;
+      const long long o = static_cast<long long>(t) * a.B + me.b;
       const real* g = a.gates + o * GATES * H + u;
       r = g[0], z = g[H], n = g[2 * H];
       if constexpr (!BEFORE) hidden = g[3 * H];
@@ -72,17 +72,24 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
     const real dz = running ? D * (previous - n) * gate_slope(a.gate, z) : real(0);
     real dr, through;
     if constexpr (BEFORE) {
+      const Place<T_> me(Meeting::block(), group, a);
       if (me.finishes) {
-        meeting.put(shared, at, dz);
-        meeting.put(shared, VECTOR + at, dn);
+        meeting.put(shared, me.at(), dz);
+        meeting.put(shared, VECTOR + me.at(), dn);
       }
       meeting.arrive();
       meeting.wait(shared, 0, 2 * VECTOR);
       real back[2] = {};
-      multiply<T_, 1, 2, OWN_VECTORS>(back, w, shared, me);
+      multiply<T_, 1, 2, OWN_VECTORS>(back, w, shared, Lane<T_>(0));
       const real open = back[1];
       dr = running ? open * previous * gate_slope(a.gate, r) : real(0);
       through = back[0] + open * r;
+    }
+    dl_fresh(t);
+    const Place<T_> me(Meeting::block(), group, a);
+    const int u = me.unit, at = me.at();
+    const long long o = static_cast<long long>(t) * a.B + me.b;
+    if constexpr (BEFORE) {
       if (me.finishes) meeting.put(shared, LATER + at, dr);
       meeting.arrive();
     } else {
@@ -106,11 +113,11 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
     real back[1] = {};
     if constexpr (BEFORE) {
       meeting.wait(shared, LATER, VECTOR);
-      multiply<T_, 0, 1, OWN_VECTORS>(back, w, shared + LATER, me);
+      multiply<T_, 0, 1, OWN_VECTORS>(back, w, shared + LATER, Lane<T_>(0));
     } else {
       const int turn = (step & 1) * 3 * VECTOR;
       meeting.wait(shared, turn, 3 * VECTOR);
-      multiply<T_, 0, 3, ALL_IN_ONE>(back, w, shared + turn, me);
+      multiply<T_, 0, 3, ALL_IN_ONE>(back, w, shared + turn, Lane<T_>(0));
     }
     if (running) D = D * z + through + back[0];
   }

@@ -74,6 +74,7 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
   const int group = dl_block() / BLOCKS, T = a.T;
   Meeting meeting(a.mailboxes, a.counters, group, (BEFORE ? 3 : 2) * VECTOR);
   const Place<T_> here(Meeting::block(), group, a);
+  const int length = steps_of(here, a);
 
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, true>(w, a.R, a.R_column, here);
@@ -107,7 +108,7 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
       hidden = Rh[2] + outside.hidden;
       n = state_value(a.act, outside.n + r * hidden);
     }
-    const bool running = me.mine && t < (a.lengths ? a.lengths[me.b] : T);
+    const bool running = t < length;
     if (running) h = n + z * (h - n);
     if (me.finishes) meeting.put(shared, next + me.at(), h);
     meeting.arrive();

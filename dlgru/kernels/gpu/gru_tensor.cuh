@@ -64,6 +64,7 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
       }
 
   const TensorPlace<T_> here(block, group, a);
+  const int length = steps_of(here, a);
   float h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : 0.f;
   meeting.put(shared, here.at(), dl_float(dl_tf32(h)));
   meeting.arrive();
@@ -101,7 +102,7 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
     const float z = gate_value(a.gate, outside.z + Rh[1]);
     const float hidden = Rh[2] + outside.hidden;
     const float n = state_value(a.act, outside.n + r * hidden);
-    const bool running = me.mine && t < (a.lengths ? a.lengths[me.b] : T);
+    const bool running = t < length;
     if (running) h = n + z * (h - n);
     meeting.put(shared, next + me.at(), dl_float(dl_tf32(h)));
     meeting.arrive();

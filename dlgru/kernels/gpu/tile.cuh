@@ -82,6 +82,13 @@ struct Place : Lane<Tile> {
   DL_DEVICE int at() const { return place<Tile>(this->unit, this->row); }
 };
 
+// The steps of the observation whose number a thread finishes; none for nothing and for padding. Asked
+// for once before the loop: a load in every step would be waited for in every step.
+template <class Where, class Arguments>
+DL_DEVICE int steps_of(const Where& me, const Arguments& a) {
+  return !me.mine ? 0 : a.lengths ? a.lengths[me.b] : a.T;
+}
+
 // A lane's share of R[3·UNITS,UNITS], for the products R·v (ACROSS) or R'·v (not ACROSS).
 // No test guards a load: that would cost registers.
 template <class Tile, bool ACROSS>

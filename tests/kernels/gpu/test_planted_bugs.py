@@ -74,8 +74,8 @@ BUGS = {  # engine, mode, text, what stands there instead
     "a length off by one": (
         group,
         AFTER,
-        "t < (a.lengths ? a.lengths[me.b] : T);",
-        "t <= (a.lengths ? a.lengths[me.b] : T);",
+        "a.lengths ? a.lengths[me.b] : a.T",
+        "a.lengths ? a.lengths[me.b] + 1 : a.T",
     ),
     "the initial state forgotten where an observation starts late": (
         group,
