@@ -26,6 +26,7 @@ struct Tile {
   static constexpr int VECTOR = UNITS * ROWS;          // numbers in a vector of all rows
   // Rows are taken a few at a time, so that few sums are live at once.
   static constexpr int WEIGHTS = PER_TEAM * 3 * QUADS * 4 * sizeof(real) / 4;  // registers
+  static constexpr bool SHORT = sizeof(real) == 8 && WEIGHTS > 96;  // of registers, even so
   static constexpr int MOST = sizeof(real) == 8 ? 1 : WEIGHTS > 96 ? 2 : 4;
   static constexpr int AT_ONCE = ROWS < MOST ? ROWS : MOST;
   static constexpr int PASSES = ROWS / AT_ONCE;

@@ -64,7 +64,7 @@ BUGS = {  # engine, mode, text, what stands there instead
         "constexpr int OPENED = 2 * VECTOR;",
         "constexpr int OPENED = 0;",
     ),
-    "gates swapped": (group, AFTER, "outside.r + Rh[0]", "outside.r + Rh[1]"),
+    "gates swapped": (group, AFTER, "outside.r() + Rh[0]", "outside.r() + Rh[1]"),
     "the wrong gate's weights": (
         group,
         BEFORE,
@@ -98,8 +98,14 @@ BUGS = {  # engine, mode, text, what stands there instead
     "the recurrent bias twice": (
         group,
         AFTER,
-        "hidden = a.b[5 * H + u];",
-        "hidden = 2 * a.b[5 * H + u];",
+        "return bias[5] + inner[2];",
+        "return 2 * bias[5] + inner[2];",
+    ),
+    "the inputs of the step that is done": (
+        cluster,
+        AFTER,
+        "outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);",
+        "outside.fetch(a, me.b, me.unit, t);",
     ),
     "the slope of another activation": (
         group,
