@@ -81,7 +81,7 @@ BUGS = {  # engine, mode, text, what stands there instead
         group,
         AFTER | {"direction": "backward"},
         "before >= 0 && before < length",
-        "before >= 0 && before < T",
+        "before >= 0 && before < a.T",
     ),
     "a group takes the rows of the first": (
         group,
@@ -118,6 +118,18 @@ BUGS = {  # engine, mode, text, what stands there instead
         AFTER,
         "D = D * z + through",
         "D = D + through",
+    ),
+    "what the step that is done was given, on the way back": (
+        cluster,
+        BEFORE,
+        "given.fetch(a, me.b, u, a.reversed ? t + 1 : t - 1, length);",
+        "given.fetch(a, me.b, u, t, length);",
+    ),
+    "the first step of the way back given nothing": (
+        group,
+        AFTER,
+        "given.fetch(a, here.b, here.unit, a.reversed ? 0 : T - 1, length);",
+        "given.fetch(a, here.b, here.unit, T, length);",
     ),
     "an inner part of another step": (
         graph,
