@@ -26,7 +26,7 @@ struct ForwardArguments {
   real* last;           // [H,B]
   real* gates;          // [4H,B,T] r, z, n, Rn·h' + bn; BEFORE: [3H,B,T]; or null
   real* mailboxes;      // GROUP: room for the exchanged memory, one a group
-  unsigned* counters;   // GROUP: zeros, one a group
+  unsigned* counters;   // GROUP: zeros, COUNTER_STEP of them a group
   long long R_column, h0_column, inner_column, inner_step;
   int T, B, H, first;   // the first observation of this launch
   int reversed, biases, gate, act;
