@@ -15,6 +15,9 @@
 
 enum Way { CLUSTER = 0, GROUP = 1 };
 
+// From one group's counter to the next: 128 bytes, so that no two groups' counters share a cache line.
+constexpr int COUNTER_STEP = 32;
+
 template <class Tile, Way WAY>
 class Exchange {
   using real = typename Tile::real;
@@ -27,7 +30,7 @@ class Exchange {
 
   DL_DEVICE Exchange(real* mailboxes, unsigned* counters, int group, int size)
       : mailbox(mailboxes + (WAY == GROUP && !ALONE ? static_cast<long long>(group) * size : 0)),
-        counter(counters + (WAY == GROUP && !ALONE ? group : 0)) {
+        counter(counters + (WAY == GROUP && !ALONE ? group * COUNTER_STEP : 0)) {
     // Nobody may store into the memory of a block that does not run yet.
     if constexpr (WAY == CLUSTER && !ALONE) {
       dl_cluster_arrive();

@@ -33,6 +33,25 @@ struct BackwardArguments {
   int reversed, gate, act, padding;
 };
 
+// What one step of one unit is given: what the forward run left, and what comes from outside. The kernel
+// writes none of it, so the next step's is fetched while blocks wait for each other. Zeros past the end.
+template <typename real, bool BEFORE>
+struct Given {
+  real r, z, n, hidden, previous, dy;
+  DL_DEVICE void fetch(const BackwardArguments<real>& a, int b, int u, int t, int length) {
+    r = z = n = hidden = previous = dy = 0;
+    if (t >= length) return;
+    const int H = a.H, before = a.reversed ? t + 1 : t - 1;
+    const real* g = a.gates + (static_cast<long long>(t) * a.B + b) * (BEFORE ? 3 : 4) * H + u;
+    r = g[0], z = g[H], n = g[2 * H];
+    if constexpr (!BEFORE) hidden = g[3 * H];
+    previous = *(before >= 0 && before < length
+                     ? a.y + (static_cast<long long>(before) * a.B + b) * H + u
+                     : a.h0 + b * a.h0_column + u);
+    if (a.dy) dy = a.dy[b * a.dy_column + t * a.dy_step + u];
+  }
+};
+
 template <Way WAY, typename real, int UNITS, int BLOCKS, int ROWS, int THREADS, bool BEFORE>
 DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
   using T_ = Tile<real, UNITS, BLOCKS, ROWS, THREADS>;
@@ -44,51 +63,49 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
   const int group = dl_block() / BLOCKS, T = a.T, H = a.H;
   Meeting meeting(a.mailboxes, a.counters, group, SIZE);
   const Place<T_> here(Meeting::block(), group, a);
+  const int length = steps_of(here, a);
 
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, false>(w, a.R, a.R_column, here);
   real D = here.mine && a.dlast ? a.dlast[here.b * a.dlast_column + here.unit] : real(0);
 
+  Given<real, BEFORE> given;
+  given.fetch(a, here.b, here.unit, a.reversed ? 0 : T - 1, length);
+
   for (int step = 0; step < T; step++) {
-    const Place<T_> me(Meeting::block(), group, a);  // again in every step, as in gru_forward
-    const int u = me.unit, at = me.at();
     int t = a.reversed ? step : T - 1 - step;
     dl_fresh(t);
-    const int before = a.reversed ? t + 1 : t - 1;
-    const int length = !me.mine ? 0 : a.lengths ? a.lengths[me.b] : T;
-    const long long o = static_cast<long long>(t) * a.B + me.b;
     const bool running = t < length;
-    real r = 0, z = 0, n = 0, hidden = 0, previous = 0;
-    if (running) {
-      const real* g = a.gates + o * GATES * H + u;
-      r = g[0], z = g[H], n = g[2 * H];
-      if constexpr (!BEFORE) hidden = g[3 * H];
-      previous = before >= 0 && before < length
-                     ? a.y[(static_cast<long long>(before) * a.B + me.b) * H + u]
-                     : a.h0[me.b * a.h0_column + u];
-      if (a.dy) D += a.dy[me.b * a.dy_column + t * a.dy_step + u];
-    }
+    const real r = given.r, z = given.z, n = given.n, previous = given.previous;
+    if (running && a.dy) D += given.dy;
     const real dn = running ? D * (real(1) - z) * state_slope(a.act, n) : real(0);
     const real dz = running ? D * (previous - n) * gate_slope(a.gate, z) : real(0);
     real dr, through;
     if constexpr (BEFORE) {
+      const Place<T_> me(Meeting::block(), group, a);  // again in every step, as in gru_forward
       if (me.finishes) {
-        meeting.put(shared, at, dz);
-        meeting.put(shared, VECTOR + at, dn);
+        meeting.put(shared, me.at(), dz);
+        meeting.put(shared, VECTOR + me.at(), dn);
       }
       meeting.arrive();
       meeting.wait(shared, 0, 2 * VECTOR);
       real back[2] = {};
-      multiply<T_, 1, 2, OWN_VECTORS>(back, w, shared, me);
+      multiply<T_, 1, 2, OWN_VECTORS>(back, w, shared, Lane<T_>(0));
       const real open = back[1];
       dr = running ? open * previous * gate_slope(a.gate, r) : real(0);
       through = back[0] + open * r;
+    }
+    dl_fresh(t);
+    const Place<T_> me(Meeting::block(), group, a);
+    const int u = me.unit, at = me.at();
+    const long long o = static_cast<long long>(t) * a.B + me.b;
+    if constexpr (BEFORE) {
       if (me.finishes) meeting.put(shared, LATER + at, dr);
       meeting.arrive();
     } else {
       const int turn = (step & 1) * 3 * VECTOR;
       const real dhid = dn * r;
-      dr = running ? dn * hidden * gate_slope(a.gate, r) : real(0);
+      dr = running ? dn * given.hidden * gate_slope(a.gate, r) : real(0);
       if (me.finishes) {
         meeting.put(shared, turn + at, dr);
         meeting.put(shared, turn + VECTOR + at, dz);
@@ -103,16 +120,18 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
       d[0] = dr, d[H] = dz, d[2 * H] = dn;
       if constexpr (BEFORE) a.opened[o * H + u] = r * previous;
     }
+    if (running) D = D * z + through;
+    if (step + 1 < T) given.fetch(a, me.b, u, a.reversed ? t + 1 : t - 1, length);
     real back[1] = {};
     if constexpr (BEFORE) {
       meeting.wait(shared, LATER, VECTOR);
-      multiply<T_, 0, 1, OWN_VECTORS>(back, w, shared + LATER, me);
+      multiply<T_, 0, 1, OWN_VECTORS>(back, w, shared + LATER, Lane<T_>(0));
     } else {
       const int turn = (step & 1) * 3 * VECTOR;
       meeting.wait(shared, turn, 3 * VECTOR);
-      multiply<T_, 0, 3, ALL_IN_ONE>(back, w, shared + turn, me);
+      multiply<T_, 0, 3, ALL_IN_ONE>(back, w, shared + turn, Lane<T_>(0));
     }
-    if (running) D = D * z + through + back[0];
+    if (running) D += back[0];
   }
   const Place<T_> me(Meeting::block(), group, a);
   if (me.mine) a.dh0[static_cast<long long>(me.b) * H + me.unit] = D;

@@ -26,28 +26,52 @@ struct ForwardArguments {
   real* last;           // [H,B]
   real* gates;          // [4H,B,T] r, z, n, Rn·h' + bn; BEFORE: [3H,B,T]; or null
   real* mailboxes;      // GROUP: room for the exchanged memory, one a group
-  unsigned* counters;   // GROUP: zeros, one a group
+  unsigned* counters;   // GROUP: zeros, COUNTER_STEP of them a group
   long long R_column, h0_column, inner_column, inner_step;
   int T, B, H, first;   // the first observation of this launch
   int reversed, biases, gate, act;
 };
 
-// What reaches a step's gates from outside the recurrence.
-template <typename real, bool BEFORE>
+// What reaches a unit's gates from outside the recurrence. A fetch starts loads and uses none of them,
+// so that they are under way while blocks wait for each other; the sums are made where they are needed.
+//
+// Where registers are SHORT, biases are not kept but fetched for every step, and the sums are made right
+// after the wait.
+template <typename real, bool BEFORE, bool SHORT>
 struct Outside {
-  real r, z, n, hidden;
+  real bias[6] = {}, x[3] = {}, inner[3] = {};
+  DL_DEVICE Outside(const ForwardArguments<real>& a, int u, bool mine) {
+    if (mine && !SHORT) fetch_biases(a, u);
+  }
+  DL_DEVICE void fetch_biases(const ForwardArguments<real>& a, int u) {
+#pragma unroll
+    for (int i = 0; i < 6; i++)
+      if (i < a.biases) bias[i] = a.b[i * a.H + u];
+  }
   DL_DEVICE void fetch(const ForwardArguments<real>& a, int b, int u, int t) {
     const int H = a.H;
-    const real* x = a.gx + (static_cast<long long>(t) * a.B + b) * 3 * H + u;
-    r = x[0], z = x[H], n = x[2 * H], hidden = 0;
-    if (a.biases > 0) r += a.b[u], z += a.b[H + u], n += a.b[2 * H + u];
-    if (a.biases == 6) r += a.b[3 * H + u], z += a.b[4 * H + u], hidden = a.b[5 * H + u];
+    if constexpr (SHORT) fetch_biases(a, u);
+    const real* from = a.gx + (static_cast<long long>(t) * a.B + b) * 3 * H + u;
+    x[0] = from[0], x[1] = from[H], x[2] = from[2 * H];
     if (a.inner) {
-      const real* inner = a.inner + b * a.inner_column + t * a.inner_step + u;
-      r += inner[0], z += inner[H];
-      (BEFORE ? n : hidden) += inner[2 * H];
+      from = a.inner + b * a.inner_column + t * a.inner_step + u;
+      inner[0] = from[0], inner[1] = from[H], inner[2] = from[2 * H];
     }
   }
+  DL_DEVICE real r() const { return x[0] + bias[0] + bias[3] + inner[0]; }
+  DL_DEVICE real z() const { return x[1] + bias[1] + bias[4] + inner[1]; }
+  DL_DEVICE real n() const { return BEFORE ? x[2] + bias[2] + inner[2] : x[2] + bias[2]; }
+  DL_DEVICE real hidden() const { return bias[5] + inner[2]; }
+  DL_DEVICE void waited() {
+    if constexpr (SHORT) {
+      const real sums[4] = {r(), z(), n(), BEFORE ? real(0) : hidden()};
+      *this = Outside();
+      x[0] = sums[0], x[1] = sums[1], x[2] = sums[2], inner[2] = sums[3];
+    }
+  }
+
+ private:
+  DL_DEVICE Outside() {}
 };
 
 // The results of one step of one unit; nothing is known of a step past the end but its output, a zero.
@@ -74,6 +98,7 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
   const int group = dl_block() / BLOCKS, T = a.T;
   Meeting meeting(a.mailboxes, a.counters, group, (BEFORE ? 3 : 2) * VECTOR);
   const Place<T_> here(Meeting::block(), group, a);
+  const int length = steps_of(here, a);
 
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, true>(w, a.R, a.R_column, here);
@@ -81,11 +106,12 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
   real h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : real(0);
   if (here.finishes) meeting.put(shared, here.at(), h);
   meeting.arrive();
-  Outside<real, BEFORE> outside = {};
+  Outside<real, BEFORE, T_::SHORT> outside(a, here.unit, here.mine);
   if (here.mine) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
   meeting.wait(shared, 0, VECTOR);
 
   for (int step = 0; step < T; step++) {
+    outside.waited();
     real Rh[BEFORE ? 2 : 3] = {};
     multiply<T_, 0, BEFORE ? 2 : 3, SAME_VECTOR>(Rh, w, shared + (step & 1) * VECTOR, Lane<T_>(0));
     // Worked out again in every step: registers are what this kernel is short of.
@@ -93,8 +119,8 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
     int t = a.reversed ? T - 1 - step : step;
     dl_fresh(t);
     const int next = ((step + 1) & 1) * VECTOR;
-    const real r = gate_value(a.gate, outside.r + Rh[0]);
-    const real z = gate_value(a.gate, outside.z + Rh[1]);
+    const real r = gate_value(a.gate, outside.r() + Rh[0]);
+    const real z = gate_value(a.gate, outside.z() + Rh[1]);
     real hidden = 0, n;
     if constexpr (BEFORE) {
       if (me.finishes) meeting.put(shared, OPENED + me.at(), r * h);
@@ -102,12 +128,12 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
       meeting.wait(shared, OPENED, VECTOR);
       real Rn[1] = {};
       multiply<T_, 2, 1, SAME_VECTOR>(Rn, w, shared + OPENED, Lane<T_>(0));
-      n = state_value(a.act, outside.n + Rn[0]);
+      n = state_value(a.act, outside.n() + Rn[0]);
     } else {
-      hidden = Rh[2] + outside.hidden;
-      n = state_value(a.act, outside.n + r * hidden);
+      hidden = Rh[2] + outside.hidden();
+      n = state_value(a.act, outside.n() + r * hidden);
     }
-    const bool running = me.mine && t < (a.lengths ? a.lengths[me.b] : T);
+    const bool running = t < length;
     if (running) h = n + z * (h - n);
     if (me.finishes) meeting.put(shared, next + me.at(), h);
     meeting.arrive();

@@ -64,10 +64,11 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
       }
 
   const TensorPlace<T_> here(block, group, a);
+  const int length = steps_of(here, a);
   float h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : 0.f;
   meeting.put(shared, here.at(), dl_float(dl_tf32(h)));
   meeting.arrive();
-  Outside<float, false> outside = {};
+  Outside<float, false, false> outside(a, here.unit, here.mine);
   if (here.mine) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
   meeting.wait(shared, 0, VECTOR);
 
@@ -97,11 +98,11 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
 #pragma unroll
       for (int from = 0; from < T_::WARPS; from++)
         Rh[gate] += partial[from * PARTIAL + ((gate * 2 + me.half) * 4 + me.part) * 32 + me.lane];
-    const float r = gate_value(a.gate, outside.r + Rh[0]);
-    const float z = gate_value(a.gate, outside.z + Rh[1]);
-    const float hidden = Rh[2] + outside.hidden;
-    const float n = state_value(a.act, outside.n + r * hidden);
-    const bool running = me.mine && t < (a.lengths ? a.lengths[me.b] : T);
+    const float r = gate_value(a.gate, outside.r() + Rh[0]);
+    const float z = gate_value(a.gate, outside.z() + Rh[1]);
+    const float hidden = Rh[2] + outside.hidden();
+    const float n = state_value(a.act, outside.n() + r * hidden);
+    const bool running = t < length;
     if (running) h = n + z * (h - n);
     meeting.put(shared, next + me.at(), dl_float(dl_tf32(h)));
     meeting.arrive();

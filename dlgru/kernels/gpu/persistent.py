@@ -36,6 +36,9 @@ from dlgru.kernels.gpu.tilings import (
 )
 from dlgru.kernels.spec import Extra, Grads, Needs, Out, Spec, State
 
+COUNTER_STEP = 32
+"""Numbers from one group's counter to the next, see exchange.cuh."""
+
 
 def accepts(way: str, spec: Spec) -> bool | str:
     """Return True, or the reason why this spec is not one for this way of meeting."""
@@ -110,7 +113,7 @@ def _run(way: str, run: Run, kernel: Kernel, structure: Any, values: dict[str, A
     mailboxes = counters = None
     if meets:
         mailboxes = xp.empty((cut[0].groups, kernel.numbers), dtype=spec.dtype)
-        counters = xp.zeros((len(cut), cut[0].groups), dtype="int32")
+        counters = xp.zeros((len(cut), cut[0].groups * COUNTER_STEP), dtype="int32")
     R = padded(run, kernel.tiling.units)
     for k, wave in enumerate(cut):
         launch = Launch(

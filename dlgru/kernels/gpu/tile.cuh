@@ -26,6 +26,7 @@ struct Tile {
   static constexpr int VECTOR = UNITS * ROWS;          // numbers in a vector of all rows
   // Rows are taken a few at a time, so that few sums are live at once.
   static constexpr int WEIGHTS = PER_TEAM * 3 * QUADS * 4 * sizeof(real) / 4;  // registers
+  static constexpr bool SHORT = sizeof(real) == 8 && WEIGHTS > 96;  // of registers, even so
   static constexpr int MOST = sizeof(real) == 8 ? 1 : WEIGHTS > 96 ? 2 : 4;
   static constexpr int AT_ONCE = ROWS < MOST ? ROWS : MOST;
   static constexpr int PASSES = ROWS / AT_ONCE;
@@ -41,8 +42,9 @@ struct Lane {
   int lane, pass, row, team_unit, unit;
   bool finishes;
   DL_DEVICE explicit Lane(int block) {
-    int thread = dl_thread();
-    dl_fresh(thread);  // cheap to work out again in every step, and dear to keep
+    int number = dl_thread();
+    dl_fresh(number);  // cheap to work out again in every step, and dear to keep
+    const unsigned thread = number;  // a remainder of powers of two is one instruction if unsigned
     lane = thread % Tile::LANES;
     pass = lane / (Tile::AT_ONCE * Tile::PER_TEAM) % Tile::PASSES;
     row = pass * Tile::AT_ONCE + lane % Tile::AT_ONCE;
@@ -57,11 +59,13 @@ struct alignas(16) Quad {
   real v[4];
 };
 
-// Where the four numbers of group `quad` of a row stand in a vector. Rows are turned against each
-// other, so that lanes that store different rows of one group hit different banks.
+// Where the four numbers of group `quad` of a row stand in a vector. Eight lanes at a time read, of one
+// row, eight groups that follow each other. Rows are turned against each other so that eight groups of
+// floats, sixteen bytes each, fill all banks once: 128 bytes hold every row of 8 / ROWS groups, which
+// share a turn. (Doubles are twice as long, and hit every bank twice whatever the turn.)
 template <class Tile>
 DL_DEVICE int quad_place(int quad, int row) {
-  return (quad * Tile::ROWS + ((row + quad) & (Tile::ROWS - 1))) * 4;
+  return (quad * Tile::ROWS + ((row + quad % 8u * Tile::ROWS / 8) & (Tile::ROWS - 1))) * 4;
 }
 
 template <class Tile>
@@ -81,6 +85,13 @@ struct Place : Lane<Tile> {
   }
   DL_DEVICE int at() const { return place<Tile>(this->unit, this->row); }
 };
+
+// The steps of the observation whose number a thread finishes; none for nothing and for padding. Asked
+// for once before the loop: a load in every step would be waited for in every step.
+template <class Where, class Arguments>
+DL_DEVICE int steps_of(const Where& me, const Arguments& a) {
+  return !me.mine ? 0 : a.lengths ? a.lengths[me.b] : a.T;
+}
 
 // A lane's share of R[3·UNITS,UNITS], for the products R·v (ACROSS) or R'·v (not ACROSS).
 // No test guards a load: that would cost registers.

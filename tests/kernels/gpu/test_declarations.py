@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dlgru.errors import DlgruError, DlgruTypeError
-from dlgru.kernels.gpu import arguments, cuda, driver, registry
+from dlgru.kernels.gpu import arguments, cuda, driver, persistent, registry
 from dlgru.kernels.gpu.runtime import Launch
 from dlgru.kernels.gpu.sources import KERNELS, source
 from tests.kernels.gpu.emulator import library
@@ -42,6 +42,16 @@ extern "C" const size_t places[] = {{sizeof({name}<float>), sizeof({name}<double
     size = ctypes.sizeof(STRUCTURES[name])
     expected = [getattr(STRUCTURES[name], field).offset for field in fields]
     assert list(places) == [size, size, *expected]
+
+
+def test_the_counters_of_groups_lie_where_the_kernels_count(compiled_kernels: Path) -> None:
+    text = f"""
+#define DLGRU_EMULATED
+{source("exchange.cuh")}
+extern "C" const int step = COUNTER_STEP;
+"""
+    built = library(compiled_kernels, text)
+    assert ctypes.c_int.in_dll(built, "step").value == persistent.COUNTER_STEP
 
 
 def test_every_kernel_source_is_used_and_each_file_stands_once() -> None:

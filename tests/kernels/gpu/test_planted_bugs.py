@@ -64,7 +64,7 @@ BUGS = {  # engine, mode, text, what stands there instead
         "constexpr int OPENED = 2 * VECTOR;",
         "constexpr int OPENED = 0;",
     ),
-    "gates swapped": (group, AFTER, "outside.r + Rh[0]", "outside.r + Rh[1]"),
+    "gates swapped": (group, AFTER, "outside.r() + Rh[0]", "outside.r() + Rh[1]"),
     "the wrong gate's weights": (
         group,
         BEFORE,
@@ -74,14 +74,14 @@ BUGS = {  # engine, mode, text, what stands there instead
     "a length off by one": (
         group,
         AFTER,
-        "t < (a.lengths ? a.lengths[me.b] : T);",
-        "t <= (a.lengths ? a.lengths[me.b] : T);",
+        "a.lengths ? a.lengths[me.b] : a.T",
+        "a.lengths ? a.lengths[me.b] + 1 : a.T",
     ),
     "the initial state forgotten where an observation starts late": (
         group,
         AFTER | {"direction": "backward"},
         "before >= 0 && before < length",
-        "before >= 0 && before < T",
+        "before >= 0 && before < a.T",
     ),
     "a group takes the rows of the first": (
         group,
@@ -98,8 +98,14 @@ BUGS = {  # engine, mode, text, what stands there instead
     "the recurrent bias twice": (
         group,
         AFTER,
-        "hidden = a.b[5 * H + u];",
-        "hidden = 2 * a.b[5 * H + u];",
+        "return bias[5] + inner[2];",
+        "return 2 * bias[5] + inner[2];",
+    ),
+    "the inputs of the step that is done": (
+        cluster,
+        AFTER,
+        "outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);",
+        "outside.fetch(a, me.b, me.unit, t);",
     ),
     "the slope of another activation": (
         group,
@@ -112,6 +118,18 @@ BUGS = {  # engine, mode, text, what stands there instead
         AFTER,
         "D = D * z + through",
         "D = D + through",
+    ),
+    "what the step that is done was given, on the way back": (
+        cluster,
+        BEFORE,
+        "given.fetch(a, me.b, u, a.reversed ? t + 1 : t - 1, length);",
+        "given.fetch(a, me.b, u, t, length);",
+    ),
+    "the first step of the way back given nothing": (
+        group,
+        AFTER,
+        "given.fetch(a, here.b, here.unit, a.reversed ? 0 : T - 1, length);",
+        "given.fetch(a, here.b, here.unit, T, length);",
     ),
     "an inner part of another step": (
         graph,
