@@ -44,15 +44,16 @@ class Exchange {
     return dl_block() % Tile::BLOCKS;
   }
 
-  // Give all blocks the number that stands at `at` of the exchanged memory.
-  DL_DEVICE void put(real* shared, int at, real v) {
-    if constexpr (ALONE) {
-      shared[at] = v;
-    } else if constexpr (WAY == CLUSTER) {
+  // Give all blocks the number that stands at `at` of the exchanged memory. All lanes that have worked it
+  // out call this, each with its share: in a cluster each stores into every SHARES-th block.
+  DL_DEVICE void put(real* shared, int at, real v, int share) {
+    if constexpr (WAY == CLUSTER && !ALONE) {
 #pragma unroll 4  // all at once would keep an address of every block in registers
-      for (int block = 0; block < Tile::BLOCKS; block++) dl_remote_store(shared + at, block, v);
-    } else {
-      mailbox[at] = v;
+      for (int block = 0; block < Tile::BLOCKS; block += Tile::SHARES)
+        if (Tile::BLOCKS % Tile::SHARES == 0 || block + share < Tile::BLOCKS)
+          dl_remote_store(shared + at, block + share, v);
+    } else if (share == 0) {
+      (ALONE ? shared : mailbox)[at] = v;
     }
   }
 

@@ -67,7 +67,7 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
 
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, false>(w, a.R, a.R_column, here);
-  real D = here.mine && a.dlast ? a.dlast[here.b * a.dlast_column + here.unit] : real(0);
+  real D = here.inside && a.dlast ? a.dlast[here.b * a.dlast_column + here.unit] : real(0);
 
   Given<real, BEFORE> given;
   given.fetch(a, here.b, here.unit, a.reversed ? 0 : T - 1, length);
@@ -83,10 +83,8 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
     real dr, through;
     if constexpr (BEFORE) {
       const Place<T_> me(Meeting::block(), group, a);  // again in every step, as in gru_forward
-      if (me.finishes) {
-        meeting.put(shared, me.at(), dz);
-        meeting.put(shared, VECTOR + me.at(), dn);
-      }
+      meeting.put(shared, me.at(), dz, me.share);
+      meeting.put(shared, VECTOR + me.at(), dn, me.share);
       meeting.arrive();
       meeting.wait(shared, 0, 2 * VECTOR);
       real back[2] = {};
@@ -100,17 +98,15 @@ DL_KERNEL(THREADS) gru_backward(const BackwardArguments<real> a) {
     const int u = me.unit, at = me.at();
     const long long o = static_cast<long long>(t) * a.B + me.b;
     if constexpr (BEFORE) {
-      if (me.finishes) meeting.put(shared, LATER + at, dr);
+      meeting.put(shared, LATER + at, dr, me.share);
       meeting.arrive();
     } else {
       const int turn = (step & 1) * 3 * VECTOR;
       const real dhid = dn * r;
       dr = running ? dn * given.hidden * gate_slope(a.gate, r) : real(0);
-      if (me.finishes) {
-        meeting.put(shared, turn + at, dr);
-        meeting.put(shared, turn + VECTOR + at, dz);
-        meeting.put(shared, turn + 2 * VECTOR + at, dhid);
-      }
+      meeting.put(shared, turn + at, dr, me.share);
+      meeting.put(shared, turn + VECTOR + at, dz, me.share);
+      meeting.put(shared, turn + 2 * VECTOR + at, dhid, me.share);
       meeting.arrive();
       through = 0;
       if (me.mine) a.d[o * GATES * H + u] = dhid;

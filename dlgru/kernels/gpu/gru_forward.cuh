@@ -40,8 +40,8 @@ struct ForwardArguments {
 template <typename real, bool BEFORE, bool SHORT>
 struct Outside {
   real bias[6] = {}, x[3] = {}, inner[3] = {};
-  DL_DEVICE Outside(const ForwardArguments<real>& a, int u, bool mine) {
-    if (mine && !SHORT) fetch_biases(a, u);
+  DL_DEVICE Outside(const ForwardArguments<real>& a, int u, bool inside) {
+    if (inside && !SHORT) fetch_biases(a, u);
   }
   DL_DEVICE void fetch_biases(const ForwardArguments<real>& a, int u) {
 #pragma unroll
@@ -103,27 +103,23 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
   real w[T_::PER_TEAM][3][T_::QUADS * 4];
   load_weights<T_, true>(w, a.R, a.R_column, here);
 
-  real h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : real(0);
-  if (here.finishes) meeting.put(shared, here.at(), h);
+  real h = here.inside ? a.h0[here.b * a.h0_column + here.unit] : real(0);
+  meeting.put(shared, here.at(), h, here.share);
   meeting.arrive();
-  Outside<real, BEFORE, T_::SHORT> outside(a, here.unit, here.mine);
-  if (here.mine) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
+  Outside<real, BEFORE, T_::SHORT> outside(a, here.unit, here.inside);
+  if (here.inside) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
   meeting.wait(shared, 0, VECTOR);
 
   for (int step = 0; step < T; step++) {
     outside.waited();
     real Rh[BEFORE ? 2 : 3] = {};
     multiply<T_, 0, BEFORE ? 2 : 3, SAME_VECTOR>(Rh, w, shared + (step & 1) * VECTOR, Lane<T_>(0));
-    // Worked out again in every step: registers are what this kernel is short of.
-    const Place<T_> me(Meeting::block(), group, a);
-    int t = a.reversed ? T - 1 - step : step;
-    dl_fresh(t);
-    const int next = ((step + 1) & 1) * VECTOR;
     const real r = gate_value(a.gate, outside.r() + Rh[0]);
     const real z = gate_value(a.gate, outside.z() + Rh[1]);
     real hidden = 0, n;
     if constexpr (BEFORE) {
-      if (me.finishes) meeting.put(shared, OPENED + me.at(), r * h);
+      const Place<T_> me(Meeting::block(), group, a);
+      meeting.put(shared, OPENED + me.at(), r * h, me.share);
       meeting.arrive();
       meeting.wait(shared, OPENED, VECTOR);
       real Rn[1] = {};
@@ -133,12 +129,17 @@ DL_KERNEL(THREADS) gru_forward(const ForwardArguments<real> a) {
       hidden = Rh[2] + outside.hidden();
       n = state_value(a.act, outside.n() + r * hidden);
     }
+    // Worked out again in every step: registers are what this kernel is short of.
+    const Place<T_> me(Meeting::block(), group, a);
+    int t = a.reversed ? T - 1 - step : step;
+    dl_fresh(t);
+    const int next = ((step + 1) & 1) * VECTOR;
     const bool running = t < length;
     if (running) h = n + z * (h - n);
-    if (me.finishes) meeting.put(shared, next + me.at(), h);
+    meeting.put(shared, next + me.at(), h, me.share);
     meeting.arrive();
-    if (me.mine) {  // results, and the next step's inputs, while the others finish
-      store_step<real, BEFORE>(a, t, me.b, me.unit, running, h, r, z, n, hidden);
+    if (me.inside) {  // results, and the next step's inputs, while the others finish
+      if (me.stores) store_step<real, BEFORE>(a, t, me.b, me.unit, running, h, r, z, n, hidden);
       if (step + 1 < T) outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);
     }
     meeting.wait(shared, next, VECTOR);

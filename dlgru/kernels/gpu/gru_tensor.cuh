@@ -15,6 +15,7 @@ template <int UNITS_>
 struct TensorTile {
   using real = float;
   static constexpr int UNITS = UNITS_, BLOCKS = UNITS / 32, ROWS = 8, THREADS = 256, WARPS = 8;
+  static constexpr int SHARES = 1;
   static constexpr int VECTOR = UNITS * ROWS;
   static constexpr int TILES = 6, DEEP = UNITS / 8 / WARPS;  // fragments of a warp, along columns
   static constexpr int PARTIAL = TILES * 4 * 32;             // numbers of a warp's sums
@@ -25,7 +26,7 @@ struct TensorTile {
 template <class Tile>
 struct TensorPlace {
   int half, part, lane, row, unit, b;
-  bool mine;
+  bool inside;
   template <class Arguments>
   DL_DEVICE TensorPlace(int block, int group, const Arguments& a) {
     int thread = dl_thread();
@@ -34,7 +35,7 @@ struct TensorPlace {
     row = lane % 4 * 2 + part % 2;
     unit = block * 32 + half * 16 + part / 2 * 8 + lane / 4;
     b = a.first + group * Tile::ROWS + row;
-    mine = b < a.B && unit < a.H;
+    inside = b < a.B && unit < a.H;
   }
   DL_DEVICE int at() const { return unit * Tile::ROWS + row; }
 };
@@ -65,11 +66,11 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
 
   const TensorPlace<T_> here(block, group, a);
   const int length = steps_of(here, a);
-  float h = here.mine ? a.h0[here.b * a.h0_column + here.unit] : 0.f;
-  meeting.put(shared, here.at(), dl_float(dl_tf32(h)));
+  float h = here.inside ? a.h0[here.b * a.h0_column + here.unit] : 0.f;
+  meeting.put(shared, here.at(), dl_float(dl_tf32(h)), 0);
   meeting.arrive();
-  Outside<float, false, false> outside(a, here.unit, here.mine);
-  if (here.mine) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
+  Outside<float, false, false> outside(a, here.unit, here.inside);
+  if (here.inside) outside.fetch(a, here.b, here.unit, a.reversed ? T - 1 : 0);
   meeting.wait(shared, 0, VECTOR);
 
   for (int step = 0; step < T; step++) {
@@ -104,14 +105,14 @@ DL_KERNEL(256) gru_tensor_forward(const ForwardArguments<float> a) {
     const float n = state_value(a.act, outside.n() + r * hidden);
     const bool running = t < length;
     if (running) h = n + z * (h - n);
-    meeting.put(shared, next + me.at(), dl_float(dl_tf32(h)));
+    meeting.put(shared, next + me.at(), dl_float(dl_tf32(h)), 0);
     meeting.arrive();
-    if (me.mine) {
+    if (me.inside) {
       store_step<float, false>(a, t, me.b, me.unit, running, h, r, z, n, hidden);
       if (step + 1 < T) outside.fetch(a, me.b, me.unit, a.reversed ? t - 1 : t + 1);
     }
     meeting.wait(shared, next, VECTOR);
   }
   const TensorPlace<T_> me(Meeting::block(), group, a);
-  if (me.mine) a.last[static_cast<long long>(me.b) * a.H + me.unit] = h;
+  if (me.inside) a.last[static_cast<long long>(me.b) * a.H + me.unit] = h;
 }

@@ -9,7 +9,9 @@
 //
 // A vector to multiply with lies in shared memory, one for each of ROWS observations. After the
 // product every lane holds partial sums of PER_TEAM units × 3 gates × rows; the lanes add them up by
-// shuffles so that each ends with the full sums of ONE (unit, row), and does that gate arithmetic.
+// shuffles so that each ends with the full sums of ONE (unit, row), and does that gate arithmetic. Where
+// a team has more lanes than numbers, SHARES lanes end with the same sum, to the last bit: they all go on
+// with it and share out the storing.
 //
 // UNITS is a power of two; for a GRU with fewer units the host side pads R with zeros.
 #pragma once
@@ -30,17 +32,18 @@ struct Tile {
   static constexpr int MOST = sizeof(real) == 8 ? 1 : WEIGHTS > 96 ? 2 : 4;
   static constexpr int AT_ONCE = ROWS < MOST ? ROWS : MOST;
   static constexpr int PASSES = ROWS / AT_ONCE;
+  static constexpr int SHARES = LANES / (PER_TEAM * ROWS);
   static_assert(PER_BLOCK * BLOCKS == UNITS && LANES * PER_BLOCK == THREADS * PER_TEAM, "teams");
   static_assert(QUADS * 4 * LANES == UNITS && PER_BLOCK % 4 == 0, "columns");
   static_assert(LANES <= 32 && LANES >= ROWS * PER_TEAM, "each lane finishes at most one number");
   static_assert((ROWS & (ROWS - 1)) == 0 && AT_ONCE * PASSES == ROWS, "rows");
 };
 
-// The number that a thread finishes: unit `unit` of row `row`, if `finishes`.
+// The number that a thread works out: unit `unit` of row `row`. The first share of its lanes `stores` it.
 template <class Tile>
 struct Lane {
-  int lane, pass, row, team_unit, unit;
-  bool finishes;
+  int lane, pass, row, team_unit, unit, share;
+  bool stores;
   DL_DEVICE explicit Lane(int block) {
     int number = dl_thread();
     dl_fresh(number);  // cheap to work out again in every step, and dear to keep
@@ -50,7 +53,8 @@ struct Lane {
     row = pass * Tile::AT_ONCE + lane % Tile::AT_ONCE;
     team_unit = block * Tile::PER_BLOCK + thread / Tile::LANES * Tile::PER_TEAM;
     unit = team_unit + lane / Tile::AT_ONCE % Tile::PER_TEAM;
-    finishes = lane < Tile::ROWS * Tile::PER_TEAM;
+    share = lane / (Tile::PER_TEAM * Tile::ROWS);
+    stores = share == 0;
   }
 };
 
@@ -73,24 +77,25 @@ DL_DEVICE int place(int unit, int row) {
   return quad_place<Tile>(unit / 4, row) + unit % 4;
 }
 
-// The number that a thread finishes, in the batch: `mine` if it is neither nothing nor padding.
+// The number that a thread works out, in the batch: `inside` it, or padding; `mine` to store.
 template <class Tile>
 struct Place : Lane<Tile> {
   int b;
-  bool mine;
+  bool inside, mine;
   template <class Arguments>
   DL_DEVICE Place(int block, int group, const Arguments& a) : Lane<Tile>(block) {
     b = a.first + group * Tile::ROWS + this->row;
-    mine = this->finishes && b < a.B && this->unit < a.H;
+    inside = b < a.B && this->unit < a.H;
+    mine = inside && this->stores;
   }
   DL_DEVICE int at() const { return place<Tile>(this->unit, this->row); }
 };
 
-// The steps of the observation whose number a thread finishes; none for nothing and for padding. Asked
-// for once before the loop: a load in every step would be waited for in every step.
+// The steps of the observation whose number a thread works out; none for padding. Asked for once before
+// the loop: a load in every step would be waited for in every step.
 template <class Where, class Arguments>
 DL_DEVICE int steps_of(const Where& me, const Arguments& a) {
-  return !me.mine ? 0 : a.lengths ? a.lengths[me.b] : a.T;
+  return !me.inside ? 0 : a.lengths ? a.lengths[me.b] : a.T;
 }
 
 // A lane's share of R[3·UNITS,UNITS], for the products R·v (ACROSS) or R'·v (not ACROSS).

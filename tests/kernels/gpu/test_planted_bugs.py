@@ -58,6 +58,12 @@ BUGS = {  # engine, mode, text, what stands there instead
         "const int turn = (step & 1) * 3 * VECTOR;",
         "const int turn = 0;",
     ),
+    "every share of the lanes stores into the same blocks": (
+        cluster,
+        AFTER,
+        "dl_remote_store(shared + at, block + share, v);",
+        "dl_remote_store(shared + at, block, v);",
+    ),
     "r∘h in the place of the state": (
         cluster,
         BEFORE,
