@@ -21,13 +21,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring.readme import put, table
-from measuring.timing import conditions, described, fastest, save
 
 import dlgru as dl
 from dlgru.kernels import scratch
 from dlgru.kernels.interface import choose, run_forward, short_ways
 from dlgru.kernels.spec import NO_EXTRA, Spec
+from measuring.readme import put, table
+from measuring.timing import conditions, described, fastest, save
 
 
 class Figure(NamedTuple):

@@ -82,12 +82,11 @@ def json_of(results: dict[str, Any]) -> str:
 
 def run(asked: argparse.Namespace, shapes: list[Any]) -> dict[str, Any]:
     """Measure all that is asked for."""
+    from dlgru.kernels import why
     from measuring.machine import cores, machine
     from measuring.peak import measured_peak
     from measuring.turns import start
     from peers.vowels import FILE, save
-
-    from dlgru.kernels import why
 
     results: dict[str, Any] = {
         "why": engines(why()),

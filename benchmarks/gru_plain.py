@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+from dlgru.kernels.interface import run_backward, run_forward, use_engine
+from dlgru.kernels.spec import Needs, Spec
 from measuring.floors import PLAIN, PLAIN_ELSEWHERE, SHAPES
 from measuring.machine import wait_for_quiet
 from measuring.readme import put, table
 from measuring.timing import conditions, described, seconds
 from measuring.turns import TOLERANCE, TURN
-
-from dlgru.kernels.interface import run_backward, run_forward, use_engine
-from dlgru.kernels.spec import Needs, Spec
 
 
 class Yardstick:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring.machine import machine
 
 import dlgru
+from measuring.machine import machine
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 RESULTS = Path(__file__).resolve().parents[1] / "results"

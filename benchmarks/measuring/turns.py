@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from measuring.machine import wait_for_quiet
 
 TURN = 0.06

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from peers.problem import ONE_BIAS, STEPS, NotOfferedError, Problem, Task, arrays_of
 
 import dlgru as dl
 from dlgru.kernels import why
 from dlgru.kernels.interface import run_backward, run_forward
 from dlgru.kernels.spec import Needs, Spec
+from peers.problem import ONE_BIAS, STEPS, NotOfferedError, Problem, Task, arrays_of
 
 VERSION = dl.__version__
 BOTH = {"ResetGateMode": "recurrent-bias-after-multiplication"}

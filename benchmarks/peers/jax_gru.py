@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from peers.problem import NotOfferedError, Problem, Task, arrays_of
 
 VERSION = jax.__version__

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from measuring.compiling import shared_library
 from peers.problem import NotOfferedError, Problem, Task, arrays_of
 

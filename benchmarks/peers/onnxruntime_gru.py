@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
+
 from peers.problem import STEPS, NotOfferedError, Problem, Task, arrays_of
 
 VERSION = onnxruntime.__version__

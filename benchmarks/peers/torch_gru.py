@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from peers.problem import STEPS, NotOfferedError, Problem, Task, arrays_of
 
 VERSION = torch.__version__

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+
 from peers import vowels
 from peers.problem import Task
-from torch import nn
 
 
 class Network(nn.Module):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from measuring.example import japanese_vowels
 from peers.problem import Task
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from measuring.memory import peak_of
 from peers.problem import NotOfferedError, Problem, Task
 

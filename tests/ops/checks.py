@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from cases import DEVICES, Case
+from ops.references import A, reference_of
 
 from dlgru.array import DLArray, Value, wrap
 from dlgru.autodiff import dlfeval, dlgradient
@@ -26,7 +27,6 @@ from dlgru.ops.arithmetic import plus, times
 from dlgru.ops.classes import conj, imag, real
 from dlgru.ops.format import stripdims
 from dlgru.ops.reduction import sum as total
-from ops.references import A, reference_of
 
 SAME_CLASS = {"stack", "scatter"}
 """Operations that only others call, with parts of one class."""

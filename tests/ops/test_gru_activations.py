@@ -10,10 +10,10 @@ import numpy as np
 import oracle_gru
 import pytest
 from gru_cases import ACTS, GATES
+from ops.gru_public import CALLABLES, MODES, arrays_of, case_of, close, host, loops, options_of
 
 import dlgru as dl
 from dlgru.array import DLArray
-from ops.gru_public import CALLABLES, MODES, arrays_of, case_of, close, host, loops, options_of
 
 
 def derivatives(case: Any, options: dict[str, Any]) -> list[Any]:

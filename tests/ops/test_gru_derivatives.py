@@ -11,9 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from complex_gru import Case, run, slope
-
-import dlgru as dl
-from dlgru.array import DLArray
 from ops.gru_public import (
     ALL,
     NAMES,
@@ -24,6 +21,9 @@ from ops.gru_public import (
     host,
     options_of,
 )
+
+import dlgru as dl
+from dlgru.array import DLArray
 
 every_mode = pytest.mark.parametrize("fields", ALL, ids=lambda f: "-".join(f.values()))
 both_ways = pytest.mark.parametrize("definition", [False, True], ids=["fused", "definition"])

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ops.gru_public import arrays_of, by_definition, case_of, check, close, host, loops
 
 import dlgru as dl
 from dlgru.array import DLArray
 from dlgru.ops import forms
-from ops.gru_public import arrays_of, by_definition, case_of, check, close, host, loops
 
 
 def same(one: Any, two: Any) -> None:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from ops.gru_public import arrays_of, case_of, host
 
 import dlgru as dl
 from dlgru.errors import DlgruError, DlgruTypeError, DlgruValueError
-from ops.gru_public import arrays_of, case_of, host
 
 C, B, T, H = 2, 3, 4, 5
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ops.gru_public import arrays_of, case_of, close, host, loops, options_of
 
 import dlgru as dl
 from dlgru.array import DLArray
-from ops.gru_public import arrays_of, case_of, close, host, loops, options_of
 
 C, H = 2, 3
 

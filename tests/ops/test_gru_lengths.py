@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ops.gru_public import ALL, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 import dlgru as dl
 from dlgru.array import DLArray
-from ops.gru_public import ALL, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 LENGTHS = [3, 1, 5, 0]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fakedevice import FakeArray
+from ops.gru_public import arrays_of, case_of, check, close, host, loops, options_of
 
 import dlgru as dl
 from dlgru.array import DLArray
 from dlgru.kernels import choice, extension, plain, use_engine
 from dlgru.ops.fastdoor import LARGEST
-from ops.gru_public import arrays_of, case_of, check, close, host, loops, options_of
 
 
 def plans_of(R: DLArray) -> Any:

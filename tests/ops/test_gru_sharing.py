@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ops.gru_public import NAMES, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 import dlgru as dl
 from dlgru.array import DLArray
-from ops.gru_public import NAMES, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 both_ways = pytest.mark.parametrize("definition", [False, True], ids=["fused", "definition"])
 MODES = ["after-multiplication", "before-multiplication"]

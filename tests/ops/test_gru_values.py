@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from gru_cases import data
+from ops.gru_public import ALL, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 import dlgru as dl
-from ops.gru_public import ALL, arrays_of, by_definition, case_of, close, host, loops, options_of
 
 every_mode = pytest.mark.parametrize("fields", ALL, ids=lambda f: "-".join(f.values()))
 both_classes = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["single", "double"])

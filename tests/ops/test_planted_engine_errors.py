@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from cases import ALL_CASES, Case
+from ops import checks
 
 from dlgru.backend import double
 from dlgru.errors import DlgruValueError
 from dlgru.kernels import plain, use_engine
 from dlgru.kernels.choice import ENGINES
 from dlgru.kernels.spec import Spec
-from ops import checks
 
 # The GPU engines refuse what lies on the host; tests/kernels/gpu plants errors in their kernels.
 ON_HOST = {e.NAME: e for e in ENGINES if e.accepts(Spec(1, 1, 1, 1, double)) is True}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from cases import ALL_CASES, Case
 from fakedevice import TRAFFIC, FakeArray
+from ops import checks
 
 from dlgru import op as machinery
 from dlgru.array import DLArray, Value
@@ -22,7 +23,6 @@ from dlgru.ops import cells, index
 from dlgru.ops.cells import CELLS
 from dlgru.ops.format import dlarray
 from dlgru.tape import Tape
-from ops import checks
 
 WRONG = 1.001
 

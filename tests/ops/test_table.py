@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from cases import ALL_CASES, DEVICES, Case
 from fakedevice import TRAFFIC
+from ops import checks
+from ops.references import REFERENCES, reference_of
 
 import dlgru
 from dlgru.op import OPS, Operation
-from ops import checks
-from ops.references import REFERENCES, reference_of
 
 everywhere = pytest.mark.parametrize("device", DEVICES)
 every_case = pytest.mark.parametrize("case", ALL_CASES.values(), ids=ALL_CASES)
