@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgru.cells import Cell
+from dlgru.cells import Cell, iscell
 from dlgru.errors import DlgruValueError, size_text
 from dlgru.indexing import Shape
 from dlgru.subscript import trimmed
@@ -37,36 +37,35 @@ def joined(function: str, axis: int, parts: Sequence[Any]) -> Cell:
 
     What is no cell becomes one element; ``[]`` and cells of size 0×0 are passed over.
     """
+    cells = [part if isinstance(part, Cell) else _cell_of(part) for part in parts]
+    cells = [cell for cell in cells if cell.shape != (0, 0)]
+    if not cells:
+        return Cell([], (0, 0))
+    rank = max(axis + 1, *[len(cell.shape) for cell in cells])
     elements: list[Any] = []
     blocks: list[Places] = []
-    for k, part in enumerate(parts):
-        if isinstance(part, list) and not part:
-            continue
-        cell = part if isinstance(part, Cell) else Cell([part])
-        block = _places(len(elements), cell.shape)
-        block = block.reshape(block.shape + (1,) * (axis + 1 - block.ndim))
-        if blocks:
-            first = blocks[0]
-            rank = max(first.ndim, block.ndim)
-            sizes = [b.shape + (1,) * (rank - b.ndim) for b in (first, block)]
-            across = [size[:axis] + size[axis + 1 :] for size in sizes]
-            if across[0] != across[1]:
-                raise DlgruValueError(
-                    "Dimensions of cells being concatenated are not consistent",
-                    identifier="dlgru:cat:sizes",
-                    function=function,
-                    argument=f"cell {k + 1}",
-                    came=size_text(cell.shape),
-                    expected=f"{size_text(trimmed(first.shape))}, as the first one, but for "
-                    f"dimension {axis + 1}",
-                )
+    for cell in cells:
+        shape = cell.shape + (1,) * (rank - len(cell.shape))
+        blocks.append(_places(len(elements), shape))
         elements += cell
-        blocks.append(block)
-    if not blocks:
-        return Cell([], (0, 0))
-    rank = max(block.ndim for block in blocks)
-    padded = [block.reshape(block.shape + (1,) * (rank - block.ndim)) for block in blocks]
-    return _picked(elements, np.concatenate(padded, axis))
+        first = blocks[0].shape
+        if shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            raise DlgruValueError(
+                "Dimensions of cells being concatenated are not consistent",
+                identifier="dlgru:cat:sizes",
+                function=function,
+                argument=f"cell {len(blocks)}",
+                came=size_text(cell.shape),
+                expected=f"{size_text(cells[0].shape)}, as the first one, but for "
+                f"dimension {axis + 1}",
+            )
+    return _picked(elements, np.concatenate(blocks, axis))
+
+
+def _cell_of(part: Any) -> Cell:
+    if isinstance(part, list) and (iscell(part) or not part):
+        return Cell(part)  # a list that stands for a cell, and MATLAB's []
+    return Cell([part])
 
 
 def _places(start: int, shape: Shape) -> Places:

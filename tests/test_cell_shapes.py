@@ -43,6 +43,19 @@ def test_what_is_no_cell_is_one_element_and_nothing_is_passed_over() -> None:
     assert dl.horzcat(Cell(), []).shape == (0, 0)
 
 
+def test_a_cell_alone_stays_as_it_is() -> None:
+    arrays = Cell([dl.zeros(2, 1), dl.ones(2, 1)])
+    assert texts(dl.horzcat(arrays)) == texts(dl.vertcat(arrays)) == texts(arrays)
+    assert texts(dl.horzcat(Cell([1, 2]))) == [[1, 2]]
+    assert dl.horzcat(*arrays).shape == (2, 2)
+    assert dl.horzcat([dl.zeros(2, 1), dl.ones(2, 1)]).shape == (2, 2)
+
+
+def test_beside_a_cell_a_list_of_other_things_than_numbers_is_a_cell() -> None:
+    assert texts(dl.horzcat(A, ["b", dl.dlarray(5.0)])) == [[1, "a", "b", [[5.0]]]]
+    assert texts(dl.horzcat(A, [5, 6])) == [[1, "a", [5, 6]]]
+
+
 def test_sizes_that_do_not_fit() -> None:
     with pytest.raises(DlgruValueError, match="cell 2 is 1×3, expected 1×2, as the first one"):
         dl.vertcat(A, Cell([1, 2, 3]))

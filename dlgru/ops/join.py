@@ -261,8 +261,9 @@ def _joined_or_waiting(function: Any, dim: int, arrays: tuple[Any, ...]) -> Any:
 
 
 def _joined(function: str, dim: Any, arrays: tuple[Any, ...]) -> Any:
-    if len(arrays) == 1 and isinstance(arrays[0], list | tuple) and not _numbers_only(arrays[0]):
-        arrays = tuple(arrays[0])
+    alone = arrays[0] if len(arrays) == 1 else None
+    if isinstance(alone, list | tuple) and not isinstance(alone, Cell) and not _numbers_only(alone):
+        arrays = tuple(alone)
     if any(isinstance(a, Cell) for a in arrays):
         return joined(function, dimension(dim, function), arrays)
     formats = {labels_of(a) for a in arrays if labels_of(a)}
