@@ -25,10 +25,8 @@ from dlgru.errors import DlgruTypeError
 from dlgru.op import OPS
 from dlgru.ops.extrema import max as largest
 from dlgru.ops.extrema import min as smallest
-from dlgru.ops.index import Parentheses
 from dlgru.ops.join import cat
 from dlgru.ops.shape import reshape
-from dlgru.parentheses import brackets_after_m
 from dlgru.tree import tree_map
 
 UFUNCS = {
@@ -206,7 +204,6 @@ def copy(X: Any) -> Any:
     )
 
 
-Parentheses.__call__ = brackets_after_m  # type: ignore[method-assign]
 DLArray.__array_ufunc__ = _ufunc  # type: ignore[attr-defined]
 DLArray.__array_function__ = _function  # type: ignore[attr-defined]
 DLArray.__array__ = _array  # type: ignore[attr-defined]

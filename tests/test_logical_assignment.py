@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakedevice import TRAFFIC, FakeArray
 
 import dlgru as dl
 from dlgru.endmark import end
@@ -23,6 +24,15 @@ def test_it_stays_logical_and_nonzero_is_true(value: Any) -> None:
     assert dl.underlyingType(m) == "logical"
     assert dl.isequal(m, mask(False, True, False))
     assert dl.isequal(dl.dlarray([5, 6, 7]).m[m], 6)
+
+
+def test_on_a_device_a_number_is_not_sent() -> None:
+    m = dl.dlarray(FakeArray(np.array([[False, True]])))
+    TRAFFIC.reset()
+    m.m[1] = 1
+    m[1] = 0.0
+    assert (TRAFFIC.sent, TRAFFIC.waited) == (0, 0)
+    assert dl.isequal(dl.gather(m), mask(True, False))
 
 
 def test_several_elements_and_growth() -> None:

@@ -30,6 +30,7 @@ from dlgru.op import OPS, primitive
 from dlgru.ops.classes import as_logical, astype
 from dlgru.ops.compare import select
 from dlgru.ops.reduction import sum
+from dlgru.parentheses import brackets_after_m
 from dlgru.places import memory_of, mixed, operands
 from dlgru.selecting import apply_add, apply_read, apply_write, grow, survivors
 from dlgru.tape import Tape, next_id
@@ -279,7 +280,8 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
     current = self._value or self._writing
     assert current is not None
     if current.data.dtype == backend.logical and not (type(value) is Value and value.traced):
-        value = as_logical(to_value(value, door, "value"), door, "value")
+        checked = as_logical(to_value(value, door, "value"), door, "value")
+        value = checked if type(value) is Value else bool(checked.data.item())  # not to be sent
     value_shape = value.data.shape if type(value) is Value else (1, 1)
     selection = write(key, current.data.shape, matlab, value_shape)
     match_value(selection, value_shape, door)
@@ -371,6 +373,7 @@ class Parentheses:
     """MATLAB's parentheses, as ``X.m[...]``: counted from 1, both ends included, with ``end``."""
 
     __slots__ = ("array",)
+    __call__ = brackets_after_m
 
     def __init__(self, array: DLArray) -> None:
         self.array = array
