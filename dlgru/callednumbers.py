@@ -25,14 +25,13 @@ class CalledNumber(float):
     """A float with a function behind its parentheses."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __new__(cls, number: float, function: Callable[..., Any]) -> Self:
         """Make one of a number and of what calling it means."""
         made = super().__new__(cls, number)
         made._function = function
         return made
-
-    _function: Callable[..., Any]
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self._function(*args, **options)

@@ -46,7 +46,7 @@ class CudaRuntime:
         self._workspaces: dict[Hashable, RawArray] = {}
         self._kernels: dict[tuple[int, str], Any] = {}
         self._names: dict[int, str] = {}
-        self._bound = _Bound()
+        self._thread = _OfThread()
 
     def describe(self) -> str:
         """Return the text that a spec names this device by."""
@@ -111,9 +111,9 @@ class CudaRuntime:
     def _bind(self) -> None:
         """Give this thread the context that the driver launches in; a new thread has none."""
         number = self.number()
-        if number not in self._bound.devices:
+        if number not in self._thread.devices:
             self.cupy.cuda.runtime.setDevice(number)
-            self._bound.devices.add(number)
+            self._thread.devices.add(number)
 
     def function(self, launch: Launch) -> int:
         """Return the driver's handle of a kernel, compiled if need be."""
@@ -144,8 +144,8 @@ class CudaRuntime:
 
     def _workspace(self) -> RawArray:
         """Return the memory in which cuBLAS works on the current stream."""
-        if self._bound.workspace is not None:
-            return self._bound.workspace
+        if self._thread.workspace is not None:
+            return self._thread.workspace
         key = (self.number(), self.queue())
         found = self._workspaces.get(key)
         if found is None:
@@ -160,7 +160,7 @@ class CudaRuntime:
         It is called on the stream that is current now, whose workspace the recording shares.
         """
         work()  # compiles kernels, which cannot be recorded
-        workspace = self._bound.workspace = self._workspace()
+        workspace = self._thread.workspace = self._workspace()
         stream = self.cupy.cuda.Stream(non_blocking=True)
         try:
             with stream:
@@ -173,7 +173,7 @@ class CudaRuntime:
                     raise
                 graph = stream.end_capture()
         finally:
-            self._bound.workspace = None
+            self._thread.workspace = None
 
         def replay() -> None:
             assert workspace is not None  # held as long as the recording
@@ -224,8 +224,8 @@ class Mark(NamedTuple):
     event: Any
 
 
-class _Bound(threading.local):
-    """The devices whose context this thread has had; the workspace of what it records now."""
+class _OfThread(threading.local):
+    """What belongs to one thread: devices whose context it has had, and its recording's workspace."""
 
     def __init__(self) -> None:
         self.devices: set[int] = set()

@@ -181,10 +181,10 @@ class Handles:
 
     def on(self, cudnn: Library, device: int) -> int:
         """Return the handle on a device, which must be the current one."""
-        if not self._owned:
-            weakref.finalize(self, cudnn.destroy, self._owned).atexit = False
         if device not in self.by_device:
             self.by_device[device] = cudnn.make("", self._owned)
+            if len(self._owned) == 1:
+                weakref.finalize(self, cudnn.destroy, self._owned).atexit = False
         return self.by_device[device]
 
 

@@ -17,7 +17,7 @@ from dlgru.kernels.gpu.cuda import (
     WORKSPACE,
     WORKSPACES,
     CudaRuntime,
-    _Bound,
+    _OfThread,
 )
 from dlgru.kernels.gpu.runtime import Launch
 from tests.kernels.gpu.fakecublas import HANDLE, RECORDING_STREAM, STREAM, FakeCublas
@@ -130,7 +130,7 @@ def runtime(cupy: FakeCupy) -> CudaRuntime:
     kernel = SimpleNamespace(kernel=SimpleNamespace(ptr=5))
     made._names = {}
     made._kernels = {(0, "k"): kernel, (1, "k"): kernel}
-    made._bound = _Bound()
+    made._thread = _OfThread()
     return made
 
 
@@ -176,7 +176,7 @@ def test_what_breaks_a_recording_is_told_not_that_it_is_void(
     monkeypatch.setattr(Stream, "end_capture", void)
     with pytest.raises(ValueError, match="the cause"):
         runtime.recorded(work)
-    assert runtime._bound.workspace is None
+    assert runtime._thread.workspace is None
 
 
 def test_each_thread_has_the_context_of_its_device_before_it_launches(
