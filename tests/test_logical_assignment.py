@@ -26,13 +26,17 @@ def test_it_stays_logical_and_nonzero_is_true(value: Any) -> None:
     assert dl.isequal(dl.dlarray([5, 6, 7]).m[m], 6)
 
 
-def test_on_a_device_a_number_is_not_sent() -> None:
-    m = dl.dlarray(FakeArray(np.array([[False, True]])))
-    TRAFFIC.reset()
-    m.m[1] = 1
-    m[1] = 0.0
-    assert (TRAFFIC.sent, TRAFFIC.waited) == (0, 0)
-    assert dl.isequal(dl.gather(m), mask(True, False))
+def test_on_a_device_a_number_costs_what_it_costs_in_any_array() -> None:
+    def launches(host: np.ndarray) -> int:
+        x = dl.dlarray(FakeArray(host))
+        TRAFFIC.reset()
+        x.m[1] = 1
+        assert (TRAFFIC.sent, TRAFFIC.waited) == (0, 0)
+        launched = TRAFFIC.launched
+        assert dl.isequal(dl.gather(x), dl.dlarray([1.0, 1.0]))
+        return launched
+
+    assert launches(np.array([[False, True]])) == launches(np.array([[0.0, 1.0]]))
 
 
 def test_several_elements_and_growth() -> None:

@@ -225,7 +225,7 @@ class Mark(NamedTuple):
 
 
 class _OfThread(threading.local):
-    """What belongs to one thread: devices whose context it has had, and its recording's workspace."""
+    """What belongs to one thread: devices whose context it has had, a recording's workspace."""
 
     def __init__(self) -> None:
         self.devices: set[int] = set()
