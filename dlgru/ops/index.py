@@ -281,9 +281,8 @@ def _assign(self: DLArray, key: Any, new: Any, matlab: bool) -> None:
     assert current is not None
     if current.data.dtype == backend.logical and not (type(value) is Value and value.traced):
         checked = as_logical(to_value(value, door, "value"), door, "value")
-        value = (
-            checked if type(value) is Value else bool(checked.data.item())
-        )  # one launch less on a device
+        # A number stays one: as an array it would be one launch more on a device.
+        value = checked if type(value) is Value else bool(checked.data.item())
     value_shape = value.data.shape if type(value) is Value else (1, 1)
     selection = write(key, current.data.shape, matlab, value_shape)
     match_value(selection, value_shape, door)
